@@ -1,0 +1,34 @@
+"""What every test stands on: a real PostgreSQL, and the reason where more than that is needed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def absent(reason: str) -> None:
+    """Skips the test by name; where everything was promised to be there, fails it instead."""
+    if os.environ.get("FRONTIER_TESTS_SKIP_NOTHING"):
+        pytest.fail(f"{reason}, and FRONTIER_TESTS_SKIP_NOTHING is set")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real meter files beside the project."""
+    if not SHARED_DATA.is_dir():
+        absent("../shared/data is not here")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium to drive."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        absent("chromium is not installed")
+    assert found is not None
+    return found
