@@ -1,0 +1,39 @@
+"""What can go wrong in the agreements.
+
+CoreError
+├── PeriodError        a period, an instant or a time zone that cannot be used
+├── MoneyError         an amount or a currency that cannot be used
+├── UnitError          a unit that is unknown, ambiguous or of the wrong kind
+├── MeasurementError   seconds that cannot have been measured
+└── ClauseError        a clause payload that cannot be judged; names clause and key
+"""
+
+
+class CoreError(Exception):
+    """Base of every error this app raises on purpose; its text is written for the person who can cure it."""
+
+
+class PeriodError(CoreError):
+    """A period, an instant or a time zone cannot be used."""
+
+
+class MoneyError(CoreError):
+    """An amount or a currency cannot be used."""
+
+
+class UnitError(CoreError):
+    """A unit is unknown, ambiguous or measures something else."""
+
+
+class MeasurementError(CoreError):
+    """The numbers of a measurement contradict each other."""
+
+
+class ClauseError(CoreError):
+    """A clause cannot be judged as it is written: nothing is assumed in its place."""
+
+    def __init__(self, clause: str, key: str, problem: str) -> None:
+        super().__init__(f"clause {clause}: {key}: {problem}")
+        self.clause = clause
+        self.key = key
+        self.problem = problem
