@@ -1,0 +1,626 @@
+# factory-boy's declarations carry no types.
+# mypy: disable-error-code="no-untyped-call"
+"""The smallest valid row of every model, and of what it cannot be without.
+
+`ContractFactory.create()` returns a typed row. Chains agree with themselves from the root down: a reading belongs to
+the project of its meter, an invoice to the counterparty of its contract. So name the root, never a copy of it:
+
+    MeterReadingFactory.create(meter__project=project)          not  create(project=project)
+    ContractFactory.create(project__organization=organization)  not  create(organization=organization)
+
+Vocabulary is taken by its code where that exists already: `ContractTypeFactory.create(code="PPA")` may be said twice.
+"""
+
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from string import ascii_uppercase
+from typing import Any, TypeVar, cast
+
+from django.db import connection, models
+from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Sequence, SubFactory
+from factory.django import DjangoModelFactory, Password
+
+from core.models import (
+    BillingPeriod,
+    Clause,
+    ClauseCategory,
+    ClauseResponsibleParty,
+    ClauseType,
+    Contract,
+    ContractorReport,
+    ContractPiiMapping,
+    ContractStatus,
+    ContractType,
+    Counterparty,
+    CounterpartyType,
+    Currency,
+    DataSource,
+    DefaultEvent,
+    DefaultEventType,
+    Event,
+    EventType,
+    Notification,
+    NotificationType,
+    Organization,
+    Project,
+    Role,
+    RoleType,
+    RuleOutput,
+    RuleOutputType,
+    User,
+)
+from invoicing.models import (
+    ClauseTariff,
+    ExpectedInvoiceHeader,
+    ExpectedInvoiceLineItem,
+    InvoiceComparison,
+    InvoiceComparisonLineItem,
+    InvoiceHeader,
+    InvoiceLineItem,
+    InvoiceLineItemType,
+    MarketPrice,
+    MarketPriceType,
+    ReceivedInvoiceHeader,
+    ReceivedInvoiceLineItem,
+    RegulatoryFee,
+    RegulatoryFeeType,
+    TariffType,
+)
+from metering.models import (
+    Asset,
+    AssetType,
+    AuthType,
+    Fault,
+    FaultType,
+    GridEvent,
+    GridEventType,
+    GridOperator,
+    IngestionLog,
+    IntegrationCredential,
+    IntegrationSite,
+    Meter,
+    MeterAggregate,
+    MeterReading,
+    MeterType,
+    SourceSystem,
+    Vendor,
+    WeatherData,
+    WeatherDataType,
+)
+
+Row = TypeVar("Row", bound=models.Model)
+
+FIRST_INSTANT = datetime(2025, 11, 1, tzinfo=UTC)
+
+
+def month(number: int) -> date:
+    """First day of a month, counted from January 2020."""
+    return date(2020 + number // 12, number % 12 + 1, 1)
+
+
+def currency_code(number: int) -> str:
+    """Three letters, another three for every number below 26³."""
+    return "".join(ascii_uppercase[number // 26**place % 26] for place in (2, 1, 0))
+
+
+def factory_of(model: type[Row]) -> type[DjangoModelFactory[Row]]:
+    """The factory that makes rows of a model."""
+    return cast("type[DjangoModelFactory[Row]]", FACTORIES[model])
+
+
+# Shared vocabulary
+
+
+class LookupFactory(DjangoModelFactory[Row]):
+    class Meta:
+        abstract = True
+        django_get_or_create = ("code",)
+
+    code = Sequence(lambda n: f"CODE_{n}")
+    name = LazyAttribute(lambda lookup: lookup.code.replace("_", " ").lower())
+
+
+class CurrencyFactory(LookupFactory[Currency]):
+    class Meta:
+        model = Currency
+
+    code = Sequence(currency_code)
+
+
+class BillingPeriodFactory(DjangoModelFactory[BillingPeriod]):
+    class Meta:
+        model = BillingPeriod
+
+    start_date = Sequence(month)
+    end_date = LazyAttribute(lambda period: (period.start_date + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+    name = LazyAttribute(lambda period: f"{period.start_date} to {period.end_date}")
+
+
+class DataSourceFactory(DjangoModelFactory[DataSource]):
+    class Meta:
+        model = DataSource
+        django_get_or_create = ("name",)
+
+    name = Sequence(lambda n: f"source {n}")
+
+
+# Organizations and projects
+
+
+class UserFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+
+    username = Sequence(lambda n: f"user{n}")
+    # No password fits; tests sign in by force.
+    password = Password(None)
+
+
+class OrganizationFactory(DjangoModelFactory[Organization]):
+    class Meta:
+        model = Organization
+
+    name = Sequence(lambda n: f"organization {n}")
+
+
+class RoleFactory(DjangoModelFactory[Role]):
+    class Meta:
+        model = Role
+
+    organization = SubFactory(OrganizationFactory)
+    name = Sequence(lambda n: f"person {n}")
+    user_id = LazyFunction(uuid.uuid4)
+    role_type = RoleType.STAFF
+
+
+class CounterpartyTypeFactory(LookupFactory[CounterpartyType]):
+    class Meta:
+        model = CounterpartyType
+
+
+class CounterpartyFactory(DjangoModelFactory[Counterparty]):
+    class Meta:
+        model = Counterparty
+
+    counterparty_type = SubFactory(CounterpartyTypeFactory)
+    name = Sequence(lambda n: f"counterparty {n}")
+
+
+class ProjectFactory(DjangoModelFactory[Project]):
+    class Meta:
+        model = Project
+
+    organization = SubFactory(OrganizationFactory)
+    name = Sequence(lambda n: f"project {n}")
+
+
+# Contracts and clauses
+
+
+class ContractTypeFactory(LookupFactory[ContractType]):
+    class Meta:
+        model = ContractType
+
+
+class ContractStatusFactory(LookupFactory[ContractStatus]):
+    class Meta:
+        model = ContractStatus
+
+
+class ContractFactory(DjangoModelFactory[Contract]):
+    class Meta:
+        model = Contract
+
+    project = SubFactory(ProjectFactory)
+    organization = SelfAttribute("project.organization")
+    counterparty = SubFactory(CounterpartyFactory)
+    contract_type = SubFactory(ContractTypeFactory)
+    contract_status = SubFactory(ContractStatusFactory)
+    name = Sequence(lambda n: f"contract {n}")
+
+
+class ContractPiiMappingFactory(DjangoModelFactory[ContractPiiMapping]):
+    class Meta:
+        model = ContractPiiMapping
+
+    contract = SubFactory(ContractFactory)
+    encrypted_mapping = b"sealed"
+
+
+class ContractorReportFactory(DjangoModelFactory[ContractorReport]):
+    class Meta:
+        model = ContractorReport
+
+    project = SubFactory(ProjectFactory)
+
+
+class ClauseTypeFactory(LookupFactory[ClauseType]):
+    class Meta:
+        model = ClauseType
+
+
+class ClauseCategoryFactory(LookupFactory[ClauseCategory]):
+    class Meta:
+        model = ClauseCategory
+
+
+class ClauseResponsiblePartyFactory(DjangoModelFactory[ClauseResponsibleParty]):
+    class Meta:
+        model = ClauseResponsibleParty
+
+    name = Sequence(lambda n: f"party {n}")
+
+
+class ClauseFactory(DjangoModelFactory[Clause]):
+    class Meta:
+        model = Clause
+
+    contract = SubFactory(ContractFactory)
+    project = SelfAttribute("contract.project")
+    name = Sequence(lambda n: f"clause {n}")
+
+
+# Compliance
+
+
+class EventTypeFactory(LookupFactory[EventType]):
+    class Meta:
+        model = EventType
+
+
+class EventFactory(DjangoModelFactory[Event]):
+    class Meta:
+        model = Event
+
+    project = SubFactory(ProjectFactory)
+    organization = SelfAttribute("project.organization")
+    event_type = SubFactory(EventTypeFactory)
+    time_start = FIRST_INSTANT
+
+
+class DefaultEventTypeFactory(LookupFactory[DefaultEventType]):
+    class Meta:
+        model = DefaultEventType
+
+
+class DefaultEventFactory(DjangoModelFactory[DefaultEvent]):
+    class Meta:
+        model = DefaultEvent
+
+    contract = SubFactory(ContractFactory)
+    organization = SelfAttribute("contract.organization")
+    project = SelfAttribute("contract.project")
+    default_event_type = SubFactory(DefaultEventTypeFactory)
+    time_start = FIRST_INSTANT
+
+
+class RuleOutputTypeFactory(LookupFactory[RuleOutputType]):
+    class Meta:
+        model = RuleOutputType
+
+
+class RuleOutputFactory(DjangoModelFactory[RuleOutput]):
+    class Meta:
+        model = RuleOutput
+
+    clause = SubFactory(ClauseFactory)
+    project = SelfAttribute("clause.project")
+    rule_output_type = SubFactory(RuleOutputTypeFactory)
+
+
+class NotificationTypeFactory(LookupFactory[NotificationType]):
+    class Meta:
+        model = NotificationType
+
+
+class NotificationFactory(DjangoModelFactory[Notification]):
+    class Meta:
+        model = Notification
+
+    default_event = SubFactory(DefaultEventFactory)
+    organization = SelfAttribute("default_event.organization")
+    project = SelfAttribute("default_event.project")
+    notification_type = SubFactory(NotificationTypeFactory)
+
+
+# Equipment and meters
+
+
+class VendorFactory(DjangoModelFactory[Vendor]):
+    class Meta:
+        model = Vendor
+        django_get_or_create = ("name",)
+
+    name = Sequence(lambda n: f"vendor {n}")
+
+
+class AssetTypeFactory(LookupFactory[AssetType]):
+    class Meta:
+        model = AssetType
+
+
+class AssetFactory(DjangoModelFactory[Asset]):
+    class Meta:
+        model = Asset
+
+    project = SubFactory(ProjectFactory)
+    asset_type = SubFactory(AssetTypeFactory)
+    name = Sequence(lambda n: f"asset {n}")
+
+
+class MeterTypeFactory(LookupFactory[MeterType]):
+    class Meta:
+        model = MeterType
+
+
+class MeterFactory(DjangoModelFactory[Meter]):
+    class Meta:
+        model = Meter
+
+    project = SubFactory(ProjectFactory)
+    meter_type = SubFactory(MeterTypeFactory)
+
+
+class MeterReadingFactory(DjangoModelFactory[MeterReading]):
+    """Readings a quarter of an hour apart, each in the partition of its month, which is made for it."""
+
+    class Meta:
+        model = MeterReading
+
+    meter = SubFactory(MeterFactory)
+    project = SelfAttribute("meter.project")
+    organization = SelfAttribute("meter.project.organization")
+    source_system = SourceSystem.MANUAL
+    reading_timestamp = Sequence(lambda n: FIRST_INSTANT + n * timedelta(minutes=15))
+
+    @classmethod
+    def _create(cls, model_class: type[MeterReading], *args: Any, **values: Any) -> MeterReading:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT create_meter_reading_partition(%s)", [values["reading_timestamp"].astimezone(UTC).date()]
+            )
+        return cast(MeterReading, super()._create(model_class, *args, **values))
+
+
+class MeterAggregateFactory(DjangoModelFactory[MeterAggregate]):
+    class Meta:
+        model = MeterAggregate
+
+    meter = SubFactory(MeterFactory)
+    organization = SelfAttribute("meter.project.organization")
+    period_start = Sequence(lambda n: datetime.combine(month(n), datetime.min.time(), UTC))
+    period_end = LazyAttribute(lambda aggregate: (aggregate.period_start + timedelta(days=31)).replace(day=1))
+
+
+# Where readings come from
+
+
+class IntegrationCredentialFactory(DjangoModelFactory[IntegrationCredential]):
+    class Meta:
+        model = IntegrationCredential
+
+    organization = SubFactory(OrganizationFactory)
+    data_source = SubFactory(DataSourceFactory)
+    auth_type = AuthType.API_KEY
+    encrypted_credentials = b"sealed"
+
+
+class IntegrationSiteFactory(DjangoModelFactory[IntegrationSite]):
+    class Meta:
+        model = IntegrationSite
+
+    integration_credential = SubFactory(IntegrationCredentialFactory)
+    organization = SelfAttribute("integration_credential.organization")
+    data_source = SelfAttribute("integration_credential.data_source")
+    external_site_id = Sequence(str)
+
+
+class IngestionLogFactory(DjangoModelFactory[IngestionLog]):
+    class Meta:
+        model = IngestionLog
+
+    data_source = SubFactory(DataSourceFactory)
+    file_path = Sequence(lambda n: f"readings_{n}.csv")
+
+
+# Around a meter: grid, weather, faults
+
+
+class GridOperatorFactory(DjangoModelFactory[GridOperator]):
+    class Meta:
+        model = GridOperator
+        django_get_or_create = ("name",)
+
+    name = Sequence(lambda n: f"grid operator {n}")
+
+
+class GridEventTypeFactory(LookupFactory[GridEventType]):
+    class Meta:
+        model = GridEventType
+
+
+class GridEventFactory(DjangoModelFactory[GridEvent]):
+    class Meta:
+        model = GridEvent
+
+    grid_event_type = SubFactory(GridEventTypeFactory)
+    time_start = FIRST_INSTANT
+
+
+class WeatherDataTypeFactory(LookupFactory[WeatherDataType]):
+    class Meta:
+        model = WeatherDataType
+
+
+class WeatherDataFactory(DjangoModelFactory[WeatherData]):
+    class Meta:
+        model = WeatherData
+
+    weather_data_type = SubFactory(WeatherDataTypeFactory)
+    unit = "W/m²"
+    unit_value = Decimal(800)
+    reading_timestamp = FIRST_INSTANT
+
+
+class FaultTypeFactory(LookupFactory[FaultType]):
+    class Meta:
+        model = FaultType
+
+
+class FaultFactory(DjangoModelFactory[Fault]):
+    class Meta:
+        model = Fault
+
+    project = SubFactory(ProjectFactory)
+    fault_type = SubFactory(FaultTypeFactory)
+    time_start = FIRST_INSTANT
+
+
+# Tariffs and prices
+
+
+class TariffTypeFactory(LookupFactory[TariffType]):
+    class Meta:
+        model = TariffType
+
+
+class ClauseTariffFactory(DjangoModelFactory[ClauseTariff]):
+    class Meta:
+        model = ClauseTariff
+
+    contract = SubFactory(ContractFactory)
+    project = SelfAttribute("contract.project")
+    tariff_type = SubFactory(TariffTypeFactory)
+    currency = SubFactory(CurrencyFactory)
+    name = Sequence(lambda n: f"tariff {n}")
+    valid_from = date(2025, 1, 1)
+
+
+class MarketPriceTypeFactory(LookupFactory[MarketPriceType]):
+    class Meta:
+        model = MarketPriceType
+
+
+class MarketPriceFactory(DjangoModelFactory[MarketPrice]):
+    class Meta:
+        model = MarketPrice
+
+    market_price_type = SubFactory(MarketPriceTypeFactory)
+    unit = "USD/MWh"
+    unit_value = Decimal(40)
+    reading_timestamp = FIRST_INSTANT
+
+
+class RegulatoryFeeTypeFactory(LookupFactory[RegulatoryFeeType]):
+    class Meta:
+        model = RegulatoryFeeType
+
+
+class RegulatoryFeeFactory(DjangoModelFactory[RegulatoryFee]):
+    class Meta:
+        model = RegulatoryFee
+
+    regulatory_fee_type = SubFactory(RegulatoryFeeTypeFactory)
+    unit = "USD/MWh"
+    unit_value = Decimal(1)
+    reading_timestamp = FIRST_INSTANT
+
+
+# Invoices
+
+
+class InvoiceLineItemTypeFactory(LookupFactory[InvoiceLineItemType]):
+    class Meta:
+        model = InvoiceLineItemType
+
+
+class InvoiceFactory(DjangoModelFactory[Row]):
+    """What the three kinds of invoice share."""
+
+    class Meta:
+        abstract = True
+
+    contract = SubFactory(ContractFactory)
+    project = SelfAttribute("contract.project")
+    counterparty = SelfAttribute("contract.counterparty")
+    billing_period = SubFactory(BillingPeriodFactory)
+    currency = SubFactory(CurrencyFactory)
+    total_amount = Decimal(0)
+
+
+class ExpectedInvoiceHeaderFactory(InvoiceFactory[ExpectedInvoiceHeader]):
+    class Meta:
+        model = ExpectedInvoiceHeader
+
+
+class ExpectedInvoiceLineItemFactory(DjangoModelFactory[ExpectedInvoiceLineItem]):
+    class Meta:
+        model = ExpectedInvoiceLineItem
+
+    expected_invoice_header = SubFactory(ExpectedInvoiceHeaderFactory)
+    invoice_line_item_type = SubFactory(InvoiceLineItemTypeFactory)
+    line_total_amount = Decimal(0)
+
+
+class InvoiceHeaderFactory(InvoiceFactory[InvoiceHeader]):
+    class Meta:
+        model = InvoiceHeader
+
+
+class InvoiceLineItemFactory(DjangoModelFactory[InvoiceLineItem]):
+    class Meta:
+        model = InvoiceLineItem
+
+    invoice_header = SubFactory(InvoiceHeaderFactory)
+    invoice_line_item_type = SubFactory(InvoiceLineItemTypeFactory)
+    line_total_amount = Decimal(0)
+
+
+class ReceivedInvoiceHeaderFactory(InvoiceFactory[ReceivedInvoiceHeader]):
+    class Meta:
+        model = ReceivedInvoiceHeader
+
+
+class ReceivedInvoiceLineItemFactory(DjangoModelFactory[ReceivedInvoiceLineItem]):
+    class Meta:
+        model = ReceivedInvoiceLineItem
+
+    received_invoice_header = SubFactory(ReceivedInvoiceHeaderFactory)
+    invoice_line_item_type = SubFactory(InvoiceLineItemTypeFactory)
+    line_total_amount = Decimal(0)
+
+
+class InvoiceComparisonFactory(DjangoModelFactory[InvoiceComparison]):
+    """An expected invoice against a received one of the same contract, period and currency."""
+
+    class Meta:
+        model = InvoiceComparison
+
+    expected_invoice_header = SubFactory(ExpectedInvoiceHeaderFactory)
+    received_invoice_header = SubFactory(
+        ReceivedInvoiceHeaderFactory,
+        contract=SelfAttribute("..expected_invoice_header.contract"),
+        billing_period=SelfAttribute("..expected_invoice_header.billing_period"),
+        currency=SelfAttribute("..expected_invoice_header.currency"),
+    )
+    variance_amount = Decimal(0)
+
+
+class InvoiceComparisonLineItemFactory(DjangoModelFactory[InvoiceComparisonLineItem]):
+    class Meta:
+        model = InvoiceComparisonLineItem
+
+    invoice_comparison = SubFactory(InvoiceComparisonFactory)
+    expected_invoice_line_item = SubFactory(
+        ExpectedInvoiceLineItemFactory,
+        expected_invoice_header=SelfAttribute("..invoice_comparison.expected_invoice_header"),
+    )
+    variance_amount = Decimal(0)
+
+
+FACTORIES: dict[type[models.Model], type[DjangoModelFactory[Any]]] = {
+    candidate._meta.model: candidate
+    for candidate in list(vars().values())
+    if isinstance(candidate, type) and issubclass(candidate, DjangoModelFactory) and not candidate._meta.abstract
+}
