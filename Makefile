@@ -5,15 +5,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= auto
+PORT    ?= 8000
 
 .PHONY: demo run test lint lock clean stop
 
 demo: $(VENV)/.runtime
-	$(BIN)/python manage.py demo
+	$(BIN)/python manage.py demo --address http://127.0.0.1:$(PORT)/admin/
 
 run: $(VENV)/.runtime
 	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py runserver 127.0.0.1:8000
+	$(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

@@ -300,7 +300,8 @@ def _load(meter: Meter, interval: str, source: SourceSystem) -> tuple[int, int]:
                 "meter": meter.pk,
                 "source": source.value,
                 "interval": interval,
-                "seconds": INTERVAL_SECONDS[interval],
+                # Not every local day has as many: mean power of a day stays power.
+                "seconds": None if interval == "daily" else INTERVAL_SECONDS[interval],
             },
         )
         new, replaced = cursor.fetchone()

@@ -67,12 +67,17 @@ WITH span AS (
             AND period.end_date = (period_end AT TIME ZONE time_zone)::date - 1
 ), outdated AS (
     -- Where a project has another time zone than before, rows that the old one cut give way.
-    DELETE FROM meter_aggregate AS stored USING whole
-    WHERE stored.meter_id = whole.meter_id AND stored.period_type = %(to_type)s
-        AND stored.period_start > whole.period_start
-            - CASE %(to_type)s WHEN 'hourly' THEN interval '1 hour' ELSE interval '31 days' END
-        AND stored.period_start < whole.period_end AND stored.period_end > whole.period_start
-        AND stored.period_start <> whole.period_start
+    DELETE FROM meter_aggregate WHERE id = ANY (ARRAY(
+        SELECT stored.id
+        FROM whole CROSS JOIN LATERAL (
+            SELECT id FROM meter_aggregate
+            WHERE meter_id = whole.meter_id AND period_type = %(to_type)s AND period_start <> whole.period_start
+                AND period_start > whole.period_start
+                    - CASE %(to_type)s WHEN 'hourly' THEN interval '1 hour' ELSE interval '32 days' END
+                AND period_start < whole.period_end AND period_end > whole.period_start
+            OFFSET 0  -- one look into the index for each row, whatever the planner thinks
+        ) AS stored
+    ))
 ), written AS (
     INSERT INTO meter_aggregate AS stored (
         meter_id, organization_id, billing_period_id, period_type, period_start, period_end, energy_wh, energy_kwh,

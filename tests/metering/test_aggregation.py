@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -233,7 +233,7 @@ def test_an_hourly_reading_across_midnight_belongs_to_the_day_in_which_it_starts
 
 def test_a_changed_time_zone_leaves_no_span_of_the_old_one() -> None:
     meter = plant()
-    store(meter, MIDNIGHT, [(n, 500) for n in range(96 * 40)])
+    store(meter, MIDNIGHT, [(n, 500) for n in range(24 * 40)], UpdatedFrequency.HOURLY)
     roll_up_readings(meter)
     meter.project.time_zone = "Asia/Kolkata"
     meter.project.save()
@@ -243,7 +243,7 @@ def test_a_changed_time_zone_leaves_no_span_of_the_old_one() -> None:
     roll_up_readings(meter)
     assert rows(ALL_COLUMNS, meter.pk) == recut
     for period_type in ("hourly", "daily", "monthly"):
-        assert sum(span.energy_wh or 0 for span in aggregates(meter, period_type)) == sum(range(96 * 40))
+        assert sum(span.energy_wh or 0 for span in aggregates(meter, period_type)) == sum(range(24 * 40))
 
 
 # --- parts and the whole
@@ -283,7 +283,7 @@ def test_loads_in_any_order_make_what_a_rebuild_makes(
 
 def test_a_correction_reaches_every_length_and_nothing_else() -> None:
     meter = plant()
-    store(meter, MIDNIGHT, [(1, 500)] * 96 * 40)
+    store(meter, MIDNIGHT, [(1, 500)] * 24 * 40, UpdatedFrequency.HOURLY)
     roll_up_readings(meter)
     before = {row[1]: row for row in versions("meter_aggregate")}
     corrected = MIDNIGHT + 50 * HOUR
@@ -291,7 +291,7 @@ def test_a_correction_reaches_every_length_and_nothing_else() -> None:
     assert roll_up([meter.pk], corrected, corrected) == 3
     changed = [row[1] for row in versions("meter_aggregate") if before[row[1]] != row]
     spans = MeterAggregate.objects.filter(pk__in=changed).order_by("period_end").values_list("period_type", "energy_wh")
-    assert list(spans) == [("hourly", Decimal(8)), ("daily", Decimal(100)), ("monthly", Decimal(31 * 96 + 4))]
+    assert list(spans) == [("hourly", Decimal(5)), ("daily", Decimal(28)), ("monthly", Decimal(31 * 24 + 4))]
 
 
 def test_a_second_roll_up_writes_nothing() -> None:
@@ -302,6 +302,25 @@ def test_a_second_roll_up_writes_nothing() -> None:
     assert roll_up_readings(meter) == 0
     assert roll_up_all(EARLIEST, datetime.now(UTC)) == 0
     assert versions("meter_aggregate") == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_roll_ups_of_one_meter_take_turns() -> None:
+    """Or one that began before a load was committed could write over what came after it."""
+    meter = plant()
+    store(meter, MIDNIGHT, [(1, 500)])
+    other = connection.copy()
+    other.set_autocommit(False)
+    with other.cursor() as elsewhere:
+        elsewhere.execute("SELECT FROM meter WHERE id = %s FOR NO KEY UPDATE", [meter.pk])
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            roll_up_readings(meter)
+        cursor.execute("RESET lock_timeout")
+    other.rollback()
+    other.close()
+    assert roll_up_readings(meter) == 3
 
 
 def test_without_readings_there_is_nothing_to_roll_up() -> None:

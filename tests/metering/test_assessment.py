@@ -114,7 +114,7 @@ def test_hourly_readings_reach_into_the_period() -> None:
 
 def test_a_reading_of_a_whole_day_does_not_tell_night_from_outage() -> None:
     meter = plant()
-    put(meter, [(NOON - timedelta(hours=12), 5, 800)], UpdatedFrequency.DAILY)
+    put(meter, [(NOON, 5, 800)], UpdatedFrequency.DAILY)
     assert measured([meter], minutes(0, 60)) == {"unknown": 60}
 
 
@@ -278,15 +278,19 @@ def vocabulary() -> None:
     CurrencyFactory.create(code="USD")
 
 
-def guarantee(contract: Contract, name: str = "Availability", **changes: object) -> None:
-    """Adds an availability clause; a change to None takes the key away."""
-    payload = {key: value for key, value in {**PAYLOAD, **changes}.items() if value is not None}
+def add_clause(contract: Contract, category: str, name: str, payload: object) -> None:
     ClauseFactory.create(
         contract=contract,
         name=name,
-        clause_category=ClauseCategoryFactory.create(code="AVAILABILITY"),
+        clause_category=ClauseCategoryFactory.create(code=category),
         normalized_payload=payload,
     )
+
+
+def guarantee(contract: Contract, name: str = "Availability", **changes: object) -> None:
+    """Adds an availability clause; a change to None takes the key away."""
+    payload = {key: value for key, value in {**PAYLOAD, **changes}.items() if value is not None}
+    add_clause(contract, "AVAILABILITY", name, payload)
 
 
 def meter_of(contract: Contract) -> Meter:
@@ -453,9 +457,7 @@ def test_a_guarantee_of_a_year_is_not_judged_by_a_month(contract: Contract) -> N
 
 
 def test_clauses_of_other_categories_are_not_judged(contract: Contract) -> None:
-    ClauseFactory.create(
-        contract=contract, clause_category=ClauseCategoryFactory.create(code="PRICING"), normalized_payload=PAYLOAD
-    )
+    add_clause(contract, "PRICING", "Price", PAYLOAD)
     ClauseFactory.create(contract=contract, clause_category=None, normalized_payload=PAYLOAD)
     assert evaluate(contract, NOVEMBER) == []
 
@@ -480,12 +482,7 @@ def test_a_cap_without_a_rate_is_named(contract: Contract) -> None:
 
 @pytest.mark.parametrize("payload", [None, [], ["threshold"], "95 percent"])
 def test_a_payload_that_is_no_object_is_named(contract: Contract, payload: object) -> None:
-    ClauseFactory.create(
-        contract=contract,
-        name="Broken",
-        clause_category=ClauseCategoryFactory.create(code="AVAILABILITY"),
-        normalized_payload=payload,
-    )
+    add_clause(contract, "AVAILABILITY", "Broken", payload)
     assert judged(contract).problem.startswith("clause Broken: ")
     assert nothing_written()
 
@@ -501,12 +498,7 @@ DAMAGES: dict[str, object] = {
 def damages(contract: Contract, name: str = "Damages", **changes: object) -> None:
     """Adds a clause that sets damages apart from the guarantee."""
     payload = {key: value for key, value in {**DAMAGES, **changes}.items() if value is not None}
-    ClauseFactory.create(
-        contract=contract,
-        name=name,
-        clause_category=ClauseCategoryFactory.create(code="LIQUIDATED_DAMAGES"),
-        normalized_payload=payload,
-    )
+    add_clause(contract, "LIQUIDATED_DAMAGES", name, payload)
 
 
 def test_damages_may_stand_in_a_clause_of_their_own(contract: Contract) -> None:
@@ -559,8 +551,10 @@ def test_a_term_that_begins_within_the_month_is_all_that_counts(contract: Contra
     contract.effective_date, contract.end_date = date(2025, 11, 11), date(2025, 11, 20)
     contract.save()
     november(contract, down=[0, 9, 10, 20])
+    outage(contract, 0)
     assert shares(contract) == (90, 10)
     output = RuleOutput.objects.get()
+    assert not output.excuse
     assert (output.period_start, output.period_end) == (FIRST, datetime(2025, 12, 1, tzinfo=UTC))
 
 

@@ -325,6 +325,15 @@ def test_mean_power_of_a_day_is_not_turned_into_energy(meter: Meter, write: Call
     assert "energy is missing" in str(refused(write("day,kwh\n2009-03-07,1\n"), meter, mapping))
 
 
+def test_a_day_without_energy_is_missing_even_where_its_mean_power_is_known(
+    meter: Meter, write: Callable[[str], Path]
+) -> None:
+    mapping = {**DAILY, "power": ["kw", "kW"], "time_zone": "Etc/GMT+7"}
+    ingest(write("day,kwh,kw\n2009-03-07,,2\n"), meter, mapping)
+    assert MeterReading.objects.get().energy_wh is None
+    assert MeterAggregate.objects.get(period_type="daily").seconds_unknown == 86_400
+
+
 # --- corrections
 
 
