@@ -5,9 +5,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= auto
+TESTS   ?=
 PORT    ?= 8000
+# Where the environment forbids compiled modules, each command would compile Django anew.
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo run test lint lock clean stop
+.PHONY: demo run test soak lint lock clean stop
 
 demo: $(VENV)/.runtime
 	$(BIN)/python manage.py demo --address http://127.0.0.1:$(PORT)/admin/
@@ -17,7 +20,10 @@ run: $(VENV)/.runtime
 	$(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+soak: $(VENV)/.development
+	FRONTIER_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m soak
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
