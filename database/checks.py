@@ -4,31 +4,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from database.errors import HistoryError
 from database.history import read_history
+from database.lint import SETTLED, lint
 from database.operations import Key, foreign_operations, migration_graph, project_migrations, twins
 
 
 @register("schema")
 def check_history(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Files are numbered without gap, unedited, each run by one migration, in the order of their numbers."""
+    found: list[CheckMessage] = []
+    named = twins()
     try:
         files = read_history()
+        found += [Error(problem, id="database.E006") for file in files for problem in file.problems()]
     except HistoryError as error:
         return [Error(str(error), id="database.E001")]
 
-    found: list[CheckMessage] = []
-    named = twins()
     for file in files:
-        found += [Error(problem, id="database.E006") for problem in file.problems()]
         twin = named.pop(file.name, None)
         if twin is None or len(twin.runs) != 1:
             found.append(
                 Error(
                     f"{file.name} is run by {len(twin.runs) if twin else 0} Django migrations instead of one.",
-                    hint="Write a migration in core, metering or invoicing with RunSQLFile.",
+                    hint="Draft files with new_migration, or write one in core, metering or invoicing with RunSQLFile.",
                     id="database.E002",
                 )
             )
@@ -38,6 +40,14 @@ def check_history(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
                     f"{file.name} was edited after {twin.migration} was written.",
                     hint="Restore the file and put the change into a new numbered file.",
                     id="database.E003",
+                )
+            )
+        elif migration_graph().disk_migrations[twin.runs[0]].atomic != file.transactional:
+            found.append(
+                Error(
+                    f"{twin.migration} runs {file.name} {'outside' if file.transactional else 'in'} a transaction.",
+                    hint=f"Write atomic = {file.transactional} in the migration: the head of the file decides.",
+                    id="database.E007",
                 )
             )
     found += [
@@ -54,6 +64,21 @@ def check_history(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
             for operation in foreign_operations(key, migration)
         ]
     return found or check_order([file.name for file in files])
+
+
+@register("schema")
+def check_sql(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The files keep the rules of `database.lint`; those that every database has were judged when they were new."""
+    try:
+        files = read_history()
+        findings = lint(files) if files[-1].number > SETTLED else []
+    except HistoryError:
+        # The check of the history says so already.
+        return []
+    return [
+        (Error if finding.is_error else checks.Warning)(str(finding), hint=finding.hint, id=finding.id)
+        for finding in findings
+    ]
 
 
 def check_order(names: Sequence[str]) -> list[CheckMessage]:

@@ -1,12 +1,10 @@
 """Migration operations that tie a Django migration to a schema file, and the finding of such twins."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-import psycopg
-from django.db import DatabaseError
+from django.db import transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
@@ -15,7 +13,8 @@ from django.db.migrations.state import ProjectState
 
 from database import ledger
 from database.errors import HistoryError, StateError
-from database.history import SchemaFile, find_file
+from database.execution import run_stepwise, run_whole
+from database.history import find_file
 
 # The apps whose tables the schema files write.
 PROJECT_APPS = ("core", "metering", "invoicing")
@@ -62,7 +61,8 @@ class RunSQLFile(SQLFileState):
     """Runs a schema file once, in the migration's transaction, and writes it into the ledger.
 
     A file whose content is not the one pinned by `sha256` is refused; so is one that the ledger knows with another
-    content. One that the ledger knows already, because psql came first and the database was adopted, is not run.
+    content, looks apart. One that the ledger knows already, from a snapshot or an adoption, is not run. A file that
+    cannot run in a transaction needs a migration that says `atomic = False`.
     """
 
     reduces_to_sql = True
@@ -88,48 +88,28 @@ class RunSQLFile(SQLFileState):
             schema_editor.collected_sql.append(file.sql)
             return
         connection = schema_editor.connection
-        applied = ledger.entries(connection).get(file.name)
-        if applied:
-            if applied.sha256 != file.sha256:
+        if entry := ledger.entries(connection).get(file.name):
+            if entry.match(file) is ledger.Match.OTHER:
                 raise StateError(
-                    f"{file.name} was applied to this database with another content on {applied.applied_at:%Y-%m-%d}."
+                    f"{file.name} was applied to this database with another content on {entry.applied_at:%Y-%m-%d}."
                     " Restore the file as it was applied and put the change into a new numbered file."
                 )
             return
         for problem in file.problems():
             raise HistoryError(problem)
-
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('search_path')")
-            search_path = cursor.fetchone()[0]
-            # Files speak of tables without a schema, as psql reads them; Django's own tables are out of their sight.
-            cursor.execute("SET LOCAL search_path = public")
-            started = time.monotonic()
-            try:
-                cursor.execute(file.sql)
-            except DatabaseError as error:
-                raise StateError(f"{explain(error, file)} Nothing of the file remains.") from error
-            duration_ms = round((time.monotonic() - started) * 1000)
-            cursor.execute("SELECT current_setting('search_path')")
-            if cursor.fetchone()[0] != "public":
-                raise HistoryError(f"{file.name} changes search_path. Write schema-qualified names instead.")
-            # The setting would last until the commit, and Django writes its own row before that.
-            cursor.execute("SELECT set_config('search_path', %s, true)", [search_path])
-        ledger.record(connection, file, twins()[file.name].migration, duration_ms)
+        migration = twins()[file.name].migration
+        if file.transactional != connection.in_atomic_block:
+            raise HistoryError(
+                f"{file.name} runs {'in one transaction' if file.transactional else 'without a transaction'}:"
+                f" its migration {migration} must {'not ' if file.transactional else ''}say atomic = False."
+            )
+        run = run_whole if file.transactional else run_stepwise
+        duration_ms = run(connection, file)
+        with transaction.atomic(using=connection.alias):
+            ledger.record(connection, file, migration, duration_ms)
 
     def describe(self) -> str:
         return f"Runs {self.file_name}"
-
-
-def explain(error: DatabaseError, file: SchemaFile) -> str:
-    """What the server refused in a file, with the line it points at and its hint."""
-    if not isinstance(error.__cause__, psycopg.Error):
-        return f"{file.name}: {error}."
-    said = error.__cause__.diag
-    place = file.name
-    if said.statement_position:
-        place += f", line {file.sql[: int(said.statement_position)].count(chr(10)) + 1}"
-    return " ".join(filter(None, [f"{place}: {said.message_primary}.", said.message_detail, said.message_hint]))
 
 
 @dataclass

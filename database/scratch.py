@@ -91,8 +91,8 @@ def scratch_database(server: Database, template: str = "template0") -> Iterator[
 @contextmanager
 def django_connection(database: Database, search_path: str = "django,public") -> Iterator[BaseDatabaseWrapper]:
     """A Django connection to the database, under an alias equal to its name while the context lasts."""
-    options = {"options": f"-c search_path={search_path}"}
-    connections.databases[database.name] = {**database.settings, "NAME": database.name, "OPTIONS": options}
+    settings = {**database.settings, "NAME": database.name, "OPTIONS": {"options": f"-c search_path={search_path}"}}
+    connections.databases[database.name] = settings
     try:
         yield connections[database.name]
     finally:

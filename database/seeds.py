@@ -15,14 +15,13 @@ from enum import StrEnum
 from pathlib import Path
 
 import psycopg
-from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from database import history, ledger
+from database import history, ledger, production
 from database.errors import SchemaError
 from database.locks import schema_lock
 from database.tokens import blank
@@ -119,7 +118,7 @@ def select(kinds: Sequence[Kind], names: Sequence[str] = (), root: Path = ROOT) 
     comes first has written anything.
     """
     if Kind.FIXTURES in kinds:
-        refuse_in_production()
+        refuse_in_production(connections[DEFAULT_DB_ALIAS])
     files = [file for file in read_seeds(root) if file.kind in kinds]
     known = [file.name for file in files]
     unknown = [name for name in names if name not in known]
@@ -131,13 +130,12 @@ def select(kinds: Sequence[Kind], names: Sequence[str] = (), root: Path = ROOT) 
 # --- whether they may be loaded
 
 
-def refuse_in_production() -> None:
+def refuse_in_production(connection: BaseDatabaseWrapper) -> None:
     """RefusedError where invented rows would stand among real ones."""
-    if settings.ENVIRONMENT == "production":
-        raise RefusedError(
-            "Test fixtures are invented rows and FRONTIER_ENV is production. Nothing was written."
-            " `load_reference_data` loads what production needs."
-        )
+    try:
+        production.refuse_in_production(connection, "loading test fixtures, which are invented rows,")
+    except production.ProductionError as error:
+        raise RefusedError(f"{error} `load_reference_data` loads what production needs.") from error
 
 
 def refuse_pending_schema(connection: BaseDatabaseWrapper) -> None:
@@ -163,7 +161,7 @@ def load(
     """
     with_fixtures = any(file.kind is Kind.FIXTURES for file in files)
     if with_fixtures:
-        refuse_in_production()
+        refuse_in_production(connection)
     # Rows are found by natural keys that not every table enforces: two loads at once could write them twice.
     with schema_lock(connection, tell), transaction.atomic(using=connection.alias):
         refuse_pending_schema(connection)

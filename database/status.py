@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from database import ledger
 from database.catalog import read_catalog
 from database.history import SchemaFile, read_history
-from database.ledger import Entry
+from database.ledger import Entry, Match
 from database.management import Exit
 from database.operations import Twin, twins
 from database.tokens import statements
@@ -28,6 +28,8 @@ class State(StrEnum):
     APPLIED = "APPLIED"
     PENDING = "PENDING"
     CHANGED = "CHANGED"
+    CHANGED_COSMETIC = "CHANGED-COSMETIC"
+    FAILED_PARTIAL = "FAILED-PARTIAL"
     MISSING_FILE = "MISSING-FILE"
     MISSING_DJANGO = "MISSING-DJANGO"
     MISSING_LEDGER = "MISSING-LEDGER"
@@ -37,10 +39,13 @@ class State(StrEnum):
 CURES = {
     State.APPLIED: "",
     State.PENDING: "Run migrate.",
-    State.CHANGED: "Restore the file as it was applied and put the change into a new numbered file.",
+    State.CHANGED: "Restore the file as it was applied and put the change into a new numbered file."
+    " schema_repair shows the choices.",
+    State.CHANGED_COSMETIC: "Restore the file, or accept its new looks with schema_repair --repin {number:03d}.",
+    State.FAILED_PARTIAL: "Mend what stopped the file and run migrate, which goes on after the last statement done.",
     State.MISSING_FILE: "Bring the file back from version control: the schema cannot be made without it.",
     State.MISSING_DJANGO: "Write its migration if there is none; otherwise run migrate, which notes what was done.",
-    State.MISSING_LEDGER: "Django claims a file that the ledger does not know. Run schema_verify before anything else.",
+    State.MISSING_LEDGER: "Django claims a file that the ledger does not know. schema_repair shows the choices.",
     State.OUT_OF_ORDER: "Give the file the next free number: later ones were applied before it.",
 }
 
@@ -49,8 +54,9 @@ CURES = {
 class FileStatus:
     """One schema file.
 
-    `migration` runs it, and `migrated` says whether Django recorded that. `ledger` is "same", "other" or "none": what
-    was applied, against what is on disk. Of the `objects` that the file makes and no later one removes, `live` exist.
+    `migration` runs it, and `migrated` says whether Django recorded that. `ledger` is "same", "cosmetic", "other" or
+    "none": what was applied, against what is on disk. Of the `objects` that the file makes and no later one removes,
+    `live` exist.
     """
 
     number: int
@@ -70,13 +76,13 @@ class FileStatus:
         """What to do about it; empty when all is well."""
         if self.state == State.APPLIED and self.live < self.objects:
             return "Something it made is gone. Run schema_verify, which names it."
-        return CURES[self.state]
+        return CURES[self.state].format(number=self.number)
 
 
 def read_status(connection: BaseDatabaseWrapper) -> list[FileStatus]:
     """Every file that the disk, a migration or the ledger knows, in the order of numbers."""
     files = {file.name: file for file in read_history()}
-    named, entries = twins(), ledger.entries(connection)
+    named, entries, begun = twins(), ledger.entries(connection), ledger.progress(connection)
     recorded = MigrationRecorder(connection).applied_migrations()
     live = live_objects(connection)
     made = survivors(files.values()) | survivors(file for file in files.values() if file.name in entries)
@@ -88,12 +94,14 @@ def read_status(connection: BaseDatabaseWrapper) -> list[FileStatus]:
         state = _state(file, entry, twin, migrated)
         if state == State.PENDING and number < last_applied:
             state = State.OUT_OF_ORDER
+        elif state == State.PENDING and name in begun:
+            state = State.FAILED_PARTIAL
         return FileStatus(
             number=number,
             name=name,
             migration=twin.migration,
             migrated=migrated,
-            ledger="none" if entry is None else "same" if file and file.sha256 == entry.sha256 else "other",
+            ledger="none" if entry is None else str(entry.match(file)) if file else "other",
             live=len(made.get(name, set()) & live),
             objects=len(made.get(name, set())),
             state=state,
@@ -109,18 +117,22 @@ def read_status(connection: BaseDatabaseWrapper) -> list[FileStatus]:
 
 
 def verdict(found: Iterable[FileStatus]) -> Exit:
-    """DONE when every file is applied, PENDING when some only wait, NEEDS_A_PERSON when anything else is the matter."""
+    """DONE when every file is applied, PENDING when some only wait or look otherwise, NEEDS_A_PERSON beyond that."""
     states = {row.state for row in found}
-    if states - {State.APPLIED, State.PENDING}:
+    if states - {State.APPLIED, State.PENDING, State.CHANGED_COSMETIC}:
         return Exit.NEEDS_A_PERSON
-    return Exit.PENDING if State.PENDING in states else Exit.DONE
+    return Exit.DONE if states <= {State.APPLIED} else Exit.PENDING
 
 
 def _state(file: SchemaFile | None, entry: Entry | None, twin: Twin, migrated: bool) -> State:
     if file is None:
         return State.MISSING_FILE
-    if (entry and entry.sha256 != file.sha256) or (twin.runs and twin.sha256 != file.sha256):
+    pinned = not twin.runs or twin.sha256 == file.sha256
+    match = entry.match(file) if entry else None
+    if match is Match.OTHER or not (pinned or match):
         return State.CHANGED
+    if not pinned:
+        return State.CHANGED_COSMETIC
     if not twin.runs or (entry and not migrated):
         return State.MISSING_DJANGO
     if migrated and not entry:

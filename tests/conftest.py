@@ -5,6 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from database.scratch import Database
+from tests.template import prepare_template
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -32,3 +37,12 @@ def chromium() -> str:
         absent("chromium is not installed")
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Has every test database copied from one that is made of the newest snapshot, instead of made file by file."""
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = prepare_template(Database.of(connection)).name

@@ -38,7 +38,7 @@ from tests.factories import (
     factory_of,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_server]
 
 MODELS = [model for label in ("core", "metering", "invoicing") for model in apps.get_app_config(label).get_models()]
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

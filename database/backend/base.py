@@ -25,14 +25,17 @@ def configured_server() -> Server:
 def fill_in_address(settings_dict: dict[str, Any]) -> Server:
     """Makes sure the server runs and writes where it listens into a connection's settings.
 
-    Asked again for every connection, which is cheap, so that a server stopped meanwhile is started anew.
+    The owner's login is filled in where the settings name nobody else. Asked again for every connection, which is
+    cheap, so that a server stopped meanwhile is started anew.
     """
     server = configured_server()
     try:
         address = server.ensure_running()
     except EmbeddedServerError as error:
         raise EmbeddedServerUnreachableError(str(error), returncode=Exit.NOT_REACHABLE) from error
-    settings_dict.update(HOST=address.host, PORT=str(address.port), USER=address.user, PASSWORD=address.password)
+    settings_dict.update(HOST=address.host, PORT=str(address.port))
+    if settings_dict["USER"] in ("", address.user):
+        settings_dict.update(USER=address.user, PASSWORD=address.password)
     # The embedded server has no TLS, whatever PGSSLMODE asks of other servers.
     settings_dict["OPTIONS"].setdefault("sslmode", "disable")
     return server

@@ -93,7 +93,7 @@ def start(database: Database, *arguments: str, project: Path = PROJECT) -> "subp
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=project,
-        env={**os.environ, "DATABASE_URL": database.url, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "DATABASE_URL": database.url},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

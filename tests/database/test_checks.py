@@ -1,14 +1,17 @@
 """What the system checks of the schema find, each named after its id. No database is asked."""
 
+import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
+from django.core.checks import ERROR, WARNING
 
 from database import checks, history
-from database.checks import check_history
-from database.history import read_history
+from database.checks import check_history, check_sql
+from database.history import NO_TRANSACTION, read_history
+from database.operations import twins
 from database.scratch import Database
 from tests.database.conftest import run
 
@@ -28,6 +31,15 @@ def found() -> list[tuple[str | None, str]]:
 
 def test_the_project_is_in_step() -> None:
     assert check_history(None) == []
+    assert check_sql(None) == []
+
+
+def test_e001_a_file_in_another_encoding(folder: Path) -> None:
+    (folder / "migrations" / "016_invoice_guards.sql").write_bytes("-- Größe\nSELECT 1;".encode("latin-1"))
+    assert found() == [
+        ("database.E001", "016_invoice_guards.sql, line 1: the file is not UTF-8. Save it as UTF-8."),
+    ]
+    assert check_sql(None) == []
 
 
 def test_e001_a_gap_in_the_numbers(folder: Path) -> None:
@@ -67,6 +79,34 @@ def test_e006_a_statement_that_may_not_be_there(folder: Path) -> None:
     line = (folder / "migrations" / "015_ingestion_once.sql").read_text().splitlines().index("COMMIT;") + 1
     expected = f"015_ingestion_once.sql, line {line}: COMMIT may not be used: the runner owns the transaction"
     assert ("database.E006", expected) in found()
+
+
+def test_e007_a_file_without_a_transaction_needs_a_migration_without_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = read_history()[-1]
+    text = f"{NO_TRANSACTION}\nCREATE INDEX CONCURRENTLY IF NOT EXISTS i ON meter (unit);\n"
+    (folder / "migrations" / last.name).write_text(text)
+    named = twins()
+    named[last.name].sha256 = hashlib.sha256(text.encode()).hexdigest()
+    monkeypatch.setattr(checks, "twins", lambda: dict(named))
+    assert found() == [
+        ("database.E007", f"{named[last.name].migration} runs {last.name} in a transaction."),
+    ]
+
+
+def test_what_the_rules_find_in_a_newer_file_is_an_error_or_a_warning(folder: Path) -> None:
+    last = len(read_history())
+    (folder / "migrations" / f"{last:03d}_try.sql").write_text(
+        "-- Tries what the rules find.\n\nDROP TABLE fault;\nCREATE INDEX IF NOT EXISTS i ON event (id);\n"
+    )
+    messages = {(message.id, message.level, message.msg.split(":")[0]) for message in check_sql(None)}
+    assert messages == {
+        ("database.E023", ERROR, f"{last:03d}_try.sql, line 3"),
+        ("database.W013", WARNING, f"{last:03d}_try.sql, line 4"),
+        ("database.W016", WARNING, f"{last:03d}_try.sql, line 3"),
+    }
+    assert all(message.hint for message in check_sql(None))
 
 
 def test_e004_a_migration_that_changes_the_schema_beside_the_files(project_copy: Path, server: Database) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from database.errors import HistoryError
-from database.history import BASELINE, SchemaFile, find_file, read_history
+from database.history import BASELINE, NO_TRANSACTION, SchemaFile, find_file, read_history
 from database.tokens import blank, statements
 
 
@@ -87,6 +87,8 @@ def test_the_checksum_is_that_of_the_bytes(tmp_path: Path) -> None:
         ("SELECT pg_catalog.set_config('search_path', '', false)", "set_config"),
         ("CREATE INDEX CONCURRENTLY x ON meter (id)", "CONCURRENTLY"),
         ("DROP INDEX\nCONCURRENTLY x", "CONCURRENTLY"),
+        ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM"),
+        ("CREATE  DATABASE x", "CREATE DATABASE"),
         (r"\connect other", r"\connect"),
         (r"SELECT 1 \gexec", r"\gexec"),
     ],
@@ -120,6 +122,7 @@ def test_a_statement_that_leaves_the_transaction_is_refused(statement: str, quot
         "ALTER TABLE meter ALTER model SET NOT NULL;",
         "CREATE TABLE ending (begin_at timestamptz, end_at timestamptz, concurrently_seen boolean);",
         "COPY meter TO STDOUT;",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END;",
     ],
 )
 def test_the_same_words_elsewhere_are_not(sql: str, tmp_path: Path) -> None:
@@ -133,6 +136,78 @@ def test_every_problem_of_a_file_is_named(tmp_path: Path) -> None:
         "017_try.sql, line 2",
         "017_try.sql, line 3",
     ]
+
+
+STEPS = [
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON event (id)",
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON event (id)",
+    "DROP INDEX CONCURRENTLY IF EXISTS i",
+    "REINDEX INDEX CONCURRENTLY i",
+    "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+    "ALTER TABLE meter_reading DETACH PARTITION old CONCURRENTLY",
+    "ALTER TABLE meter_reading DETACH PARTITION old FINALIZE",
+    "ALTER TABLE event VALIDATE CONSTRAINT c",
+    "ALTER TYPE status ADD VALUE IF NOT EXISTS 'paused'",
+    "VACUUM (ANALYZE) event",
+    "ANALYZE event",
+    "COMMENT ON INDEX i IS 'x'",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_file_without_a_transaction_holds_single_steps(step: str, tmp_path: Path) -> None:
+    assert problems(tmp_path, f"{NO_TRANSACTION}\n-- Why.\n{step};\n") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX IF NOT EXISTS i ON event (id)",
+        "CREATE INDEX CONCURRENTLY i ON event (id)",
+        "ALTER TABLE event ADD COLUMN IF NOT EXISTS a text",
+        "ALTER TABLE event VALIDATE CONSTRAINT c, ADD COLUMN IF NOT EXISTS a text",
+        "UPDATE event SET id = id",
+        "DO 'BEGIN END'",
+        "SET LOCAL lock_timeout = '2s'",
+    ],
+)
+def test_a_file_without_a_transaction_holds_nothing_else(statement: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"{NO_TRANSACTION}\n-- Why.\nANALYZE event;\n{statement};\n")
+    assert problem.startswith(f"017_try.sql, line 4: {' '.join(blank(statement).split()[:3])} may not be used: a")
+
+
+def test_a_file_without_a_transaction_may_not_begin_one_either(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"{NO_TRANSACTION}\nBEGIN;\n")
+    assert problem == "017_try.sql, line 2: BEGIN may not be used: the runner owns the transaction"
+
+
+@pytest.mark.parametrize(
+    "sql, transactional",
+    [
+        ("-- Why.\nSELECT 1;", True),
+        (f"{NO_TRANSACTION}\nANALYZE;", False),
+        (f"-- Why.\n{NO_TRANSACTION}  \r\n\nANALYZE;", False),
+        (f"\ufeff{NO_TRANSACTION.upper()}\nANALYZE;", False),
+        (f"ANALYZE;\n{NO_TRANSACTION}\n", True),
+        (f"/* {NO_TRANSACTION} */ SELECT 1;", True),
+        (f"{NO_TRANSACTION}s\nSELECT 1;", True),
+    ],
+)
+def test_the_head_of_a_file_says_whether_it_runs_in_a_transaction(
+    sql: str, transactional: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "017_try.sql"
+    file.write_bytes(sql.encode())
+    assert SchemaFile(17, file).transactional is transactional
+
+
+def test_a_file_knows_what_it_says_whatever_it_looks_like(tmp_path: Path) -> None:
+    one, other = tmp_path / "017_one.sql", tmp_path / "017_other.sql"
+    one.write_bytes(b"SELECT 1;\n")
+    other.write_bytes(b"\xef\xbb\xbf-- One.\r\nselect 1 ;")
+    assert SchemaFile(17, one).fingerprint == SchemaFile(17, other).fingerprint
+    assert SchemaFile(17, one).sha256 != SchemaFile(17, other).sha256
+    assert SchemaFile(17, other).sql.startswith("--")
 
 
 def test_the_history_has_no_problem() -> None:

@@ -24,7 +24,11 @@ from database.scratch import Database, apply_with_migrate, django_connection, sc
 from tests.database.conftest import PROJECT, run, start
 from tests.database.test_checks import last_migration
 
-LEDGER = "SELECT number, name, sha256, django_migration FROM frontier.schema_ledger ORDER BY number"
+TRIAL = (
+    "-- Adds a table for a trial.\n"
+    "CREATE TABLE IF NOT EXISTS trial (id bigint); COMMENT ON TABLE trial IS 'Derived: a trial.';\n"
+)
+LEDGER = "SELECT number, name, sha256, django_migration FROM frontier_ops.schema_ledger ORDER BY number"
 
 
 def add_file(project: Path, body: str) -> str:
@@ -57,7 +61,7 @@ def recorded(database: Database) -> tuple[list[tuple[object, ...]], int]:
 def nothing_of_ours(database: Database) -> bool:
     """Whether a database has neither a ledger nor tables of Django."""
     with database.connect() as session:
-        found = session.execute("SELECT to_regnamespace('django'), to_regnamespace('frontier')").fetchone()
+        found = session.execute("SELECT to_regnamespace('django'), to_regnamespace('frontier_ops')").fetchone()
     return found == (None, None)
 
 
@@ -80,7 +84,7 @@ def test_django_keeps_its_own_tables_out_of_the_schema_of_the_files(migrated: Da
 def test_what_django_keeps_is_closed_to_the_api(migrated: Database) -> None:
     with migrated.connect() as session, session.transaction(force_rollback=True):
         for role in ("anon", "authenticated"):
-            for schema in ("django", "frontier"):
+            for schema in ("django", "frontier_ops"):
                 row = session.execute("SELECT has_schema_privilege(%s, %s, 'USAGE')", [role, schema]).fetchone()
                 assert row == (False,), (role, schema)
 
@@ -106,9 +110,7 @@ def test_of_two_runs_on_an_empty_database_one_applies_everything(empty: Database
 
 
 def test_of_five_runs_one_applies_a_new_file(migrated_copy: Database, project_copy: Path) -> None:
-    name = add_file(
-        project_copy, "-- Adds a table for a trial.\nCREATE TABLE trial (id bigint);\nSELECT pg_sleep(0.5);\n"
-    )
+    name = add_file(project_copy, TRIAL + "SELECT pg_sleep(0.5);\n")
     before, count = recorded(migrated_copy)
     said = outcomes(migrated_copy, 5, project_copy)
     assert sum("Applying core.0099_try... OK" in out for out in said) == 1
@@ -202,9 +204,6 @@ def apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Dj
     return applied
 
 
-TRIAL = "-- Adds a table for a trial.\nCREATE TABLE trial (id bigint);\n"
-
-
 def has_trial(database: Database) -> bool:
     with database.connect() as session:
         return session.execute("SELECT to_regclass('public.trial') IS NOT NULL").fetchone() == (True,)
@@ -214,7 +213,7 @@ def enter(database: Database, name: str, sha256: str) -> None:
     """Writes a file into the ledger, as one does who applied it by psql."""
     with database.connect() as session:
         session.execute(
-            "INSERT INTO frontier.schema_ledger (number, name, sha256, django_migration, duration_ms)"
+            "INSERT INTO frontier_ops.schema_ledger (number, name, sha256, django_migration, duration_ms)"
             " VALUES (%s, %s, %s, 'core.0099_try', 1)",
             [int(name[:3]), name, sha256],
         )
@@ -289,10 +288,10 @@ def test_a_failing_file_ends_with_three_and_one_sentence(migrated_copy: Database
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE frontier.schema_ledger SET sha256 = repeat('0', 64)",
-        "UPDATE frontier.schema_ledger SET applied_by = 'nobody' WHERE false",
-        "DELETE FROM frontier.schema_ledger WHERE number = 3",
-        "TRUNCATE frontier.schema_ledger",
+        "UPDATE frontier_ops.schema_ledger SET sha256 = repeat('0', 64)",
+        "UPDATE frontier_ops.schema_ledger SET applied_by = 'nobody' WHERE false",
+        "DELETE FROM frontier_ops.schema_ledger WHERE number = 3",
+        "TRUNCATE frontier_ops.schema_ledger",
     ],
 )
 def test_the_ledger_is_only_ever_added_to(statement: str, migrated: Database) -> None:

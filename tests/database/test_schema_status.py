@@ -49,11 +49,11 @@ def forget(database: Database, number: int, *, ledger: bool, django: bool) -> st
     """Removes what a database knows of a file, as only a restored backup could; returns the file's name."""
     file = read_history()[number]
     with database.connect() as session:
-        row = session.execute("SELECT django_migration FROM frontier.schema_ledger WHERE number = %s", [number])
+        row = session.execute("SELECT django_migration FROM frontier_ops.schema_ledger WHERE number = %s", [number])
         app, _, name = str((row.fetchone() or ("",))[0]).partition(".")
         if ledger:
-            session.execute("ALTER TABLE frontier.schema_ledger DISABLE TRIGGER USER")
-            session.execute("DELETE FROM frontier.schema_ledger WHERE number = %s", [number])
+            session.execute("ALTER TABLE frontier_ops.schema_ledger DISABLE TRIGGER USER")
+            session.execute("DELETE FROM frontier_ops.schema_ledger WHERE number = %s", [number])
         if django:
             session.execute("DELETE FROM django.django_migrations WHERE app = %s AND name = %s", [app, name])
     return file.name
@@ -65,10 +65,11 @@ def test_in_an_empty_database_every_file_is_pending(empty: Database, ask: Ask) -
     assert {(row.state, row.migrated, row.ledger, row.live) for row in found} == {(State.PENDING, False, "none", 0)}
     assert verdict(found) == Exit.PENDING
     with empty.connect() as session:
-        made = (
-            "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text IN ('public', 'django', 'frontier')"
+        made = session.execute(
+            "SELECT count(*) FROM pg_class"
+            " WHERE relnamespace::regnamespace::text IN ('public', 'django', 'frontier_ops')"
         )
-        assert session.execute(made).fetchone() == (0,)
+        assert made.fetchone() == (0,)
 
 
 def test_after_migrate_every_file_is_applied_and_live(migrated: Database, ask: Ask) -> None:
@@ -94,16 +95,35 @@ def test_the_last_file_waits_for_migrate(migrated_copy: Database, ask: Ask) -> N
 
 def test_an_edited_file_is_changed(migrated: Database, folder: Path, ask: Ask) -> None:
     with (folder / "004_enhance_clause_table.sql").open("a") as file:
-        file.write("-- one more line\n")
+        file.write("SELECT 1;\n")
     found = ask(migrated)
     assert other_than_applied(found) == {"004_enhance_clause_table.sql": State.CHANGED}
     assert (found[4].ledger, found[4].migrated) == ("other", True)
     assert verdict(found) == Exit.NEEDS_A_PERSON
 
 
-def test_an_edited_file_is_changed_before_it_is_applied_too(empty: Database, folder: Path, ask: Ask) -> None:
+def test_a_file_with_other_looks_is_stale(migrated: Database, folder: Path, ask: Ask) -> None:
     with (folder / "004_enhance_clause_table.sql").open("a") as file:
         file.write("-- one more line\n")
+    found = ask(migrated)
+    assert other_than_applied(found) == {"004_enhance_clause_table.sql": State.CHANGED_COSMETIC}
+    assert (found[4].ledger, found[4].migrated) == ("cosmetic", True)
+    assert found[4].cure.endswith("schema_repair --repin 004.")
+    assert verdict(found) == Exit.PENDING
+
+
+def test_a_file_that_stopped_half_way_is_named(migrated_copy: Database, ask: Ask) -> None:
+    last = forget(migrated_copy, len(read_history()) - 1, ledger=True, django=True)
+    with migrated_copy.connect() as session:
+        session.execute("INSERT INTO frontier_ops.schema_progress VALUES (%s, 1, %s)", [last, "0" * 64])
+    found = ask(migrated_copy)
+    assert other_than_applied(found) == {last: State.FAILED_PARTIAL}
+    assert verdict(found) == Exit.NEEDS_A_PERSON
+
+
+def test_an_edited_file_is_changed_before_it_is_applied_too(empty: Database, folder: Path, ask: Ask) -> None:
+    with (folder / "004_enhance_clause_table.sql").open("a") as file:
+        file.write("SELECT 1;\n")
     found = ask(empty)
     assert (found[4].state, found[4].ledger) == (State.CHANGED, "none")
     assert verdict(found) == Exit.NEEDS_A_PERSON
@@ -150,7 +170,7 @@ def test_a_file_older_than_an_applied_one_is_out_of_order(migrated_copy: Databas
 def test_a_person_outranks_what_is_pending(migrated_copy: Database, folder: Path, ask: Ask) -> None:
     last = forget(migrated_copy, len(read_history()) - 1, ledger=True, django=True)
     with (folder / "004_enhance_clause_table.sql").open("a") as file:
-        file.write("-- one more line\n")
+        file.write("SELECT 1;\n")
     found = ask(migrated_copy)
     assert other_than_applied(found) == {"004_enhance_clause_table.sql": State.CHANGED, last: State.PENDING}
     assert verdict(found) == Exit.NEEDS_A_PERSON
@@ -170,7 +190,7 @@ def test_it_waits_for_nobody(migrated_copy: Database, ask: Ask) -> None:
     with migrated_copy.connect() as session:
         session.execute("SELECT pg_advisory_lock(%s, %s)", LOCK_KEY)
         session.execute("BEGIN")
-        session.execute("LOCK TABLE frontier.schema_ledger IN EXCLUSIVE MODE")
+        session.execute("LOCK TABLE frontier_ops.schema_ledger IN EXCLUSIVE MODE")
         assert verdict(ask(migrated_copy)) == Exit.DONE
 
 
@@ -235,7 +255,7 @@ def test_machines_read_the_same(empty: Database) -> None:
 
 def test_an_edited_file_ends_with_three(migrated: Database, project_copy: Path) -> None:
     with (project_copy / "database" / "migrations" / "004_enhance_clause_table.sql").open("a") as file:
-        file.write("-- one more line\n")
+        file.write("SELECT 1;\n")
     done = run(migrated, "schema_status", "--check", project=project_copy)
     assert done.returncode == 3
     assert "004_enhance_clause_table.sql: Restore the file as it was applied" in done.stdout

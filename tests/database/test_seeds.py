@@ -321,7 +321,7 @@ def test_reference_data_loads_in_production(story: Story) -> None:
 
 
 def test_a_database_without_the_schema_is_told_to_migrate(story: Story) -> None:
-    ask("DROP SCHEMA frontier CASCADE")
+    ask("DROP SCHEMA frontier_ops CASCADE")
     refused = refusal("load_reference_data")
     assert refused.returncode == Exit.PENDING
     assert "v1.0_baseline.sql" in str(refused)

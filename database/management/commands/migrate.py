@@ -2,42 +2,58 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, SystemCheckError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from database import ledger
-from database.checks import check_history
-from database.errors import SchemaError
-from database.locks import schema_lock
-from database.management import Exit, FrontierCommand
+from database import adoption, ledger
+from database.errors import LockedError, SchemaError
+from database.locks import WAIT_SECONDS, schema_lock
+from database.management import Exit
+from database.management.checked import CheckedCommand
 
 
-class Command(FrontierCommand, DjangoMigrate):
+class Command(CheckedCommand, DjangoMigrate):
     """Django's migrate under the schema lock; lays the foundation before the first file."""
 
-    def check(self, *args: Any, **options: Any) -> None:
-        try:
-            super().check(*args, **options)
-        except SystemCheckError as error:
-            error.returncode = Exit.NEEDS_A_PERSON if check_history(None) else Exit.WRONG_CONFIGURATION
-            raise
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--baseline",
+            metavar="NNN",
+            help="the last schema file that a database without a ledger has; it is adopted after a comparison",
+        )
+        parser.add_argument(
+            "--wait", type=float, default=WAIT_SECONDS, metavar="SECONDS", help="for another run, at most"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["fake"] or options["fake_initial"]:
             raise CommandError(
                 "--fake would tell Django and the ledger of files that never ran. A database that has the schema"
-                " already is adopted instead, after a comparison.",
+                " already is adopted instead, after a comparison: --baseline NNN.",
                 returncode=Exit.REFUSED,
             )
-        connection = connections[options["database"]]
-        if options["plan"] or options["check_unapplied"]:
-            super().handle(*args, **options)
-            return
         try:
-            with schema_lock(connection, self.stderr.write):
-                ledger.refuse_unknown_database(connection)
-                ledger.lay_foundation(connection)
-                super().handle(*args, **options)
+            self.change(connections[options["database"]], *args, **options)
+        except LockedError as error:
+            raise CommandError(str(error), returncode=Exit.LOCKED) from error
         except SchemaError as error:
             raise CommandError(str(error), returncode=Exit.NEEDS_A_PERSON) from error
+
+    def change(self, connection: BaseDatabaseWrapper, *args: Any, **options: Any) -> None:
+        """Applies what is missing; with --plan or --check only asks, without the lock."""
+        files = adoption.files_up_to(options["baseline"]) if options["baseline"] else ()
+        if options["plan"] or options["check_unapplied"]:
+            if files:
+                adoption.refuse_difference(connection, files)
+            super().handle(*args, **options)
+            return
+        with schema_lock(connection, self.stderr.write, options["wait"]):
+            if files:
+                adoption.adopt(connection, files)
+                self.stderr.write(f"Adopted {len(files)} files, up to {files[-1].name}.")
+            ledger.refuse_unknown_database(connection)
+            ledger.lay_foundation(connection)
+            super().handle(*args, **options)

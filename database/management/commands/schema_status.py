@@ -12,7 +12,7 @@ from database.errors import HistoryError
 from database.management import Exit, FrontierCommand
 from database.status import read_status, report, verdict
 
-LEDGER = {"same": "same", "other": "OTHER CONTENT", "none": "-"}
+LEDGER = {"same": "same", "cosmetic": "other looks", "other": "OTHER CONTENT", "none": "-"}
 
 
 class Command(FrontierCommand):

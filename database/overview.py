@@ -1,0 +1,68 @@
+"""The state of the schema on one page of the admin, read-only: each finding stands beside the command that cures it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from database import backups, snapshots, status, validations
+from database.catalog import Partition, read_partitions
+
+# Below this many months ahead somebody should be told: readings of a month without a partition are refused.
+MONTHS_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Months:
+    """The partitions of meter_reading, newest first."""
+
+    partitions: list[Partition]
+    ahead: int
+
+    @property
+    def cure(self) -> str:
+        """What to run where too few months are ready; empty where enough are."""
+        if self.ahead >= MONTHS_AHEAD:
+            return ""
+        return (
+            "SELECT create_meter_reading_partition((now() + make_interval(months => ahead))::date)"
+            " FROM generate_series(0, 3) AS ahead;"
+        )
+
+
+def read_months(session: psycopg.Connection) -> Months:
+    """The months that exist, and how many of them lie wholly in the future; a month begins when UTC says so."""
+    found = [partition for partition in read_partitions(session) if partition.parent == "meter_reading"]
+    newest_first = sorted(found, key=lambda partition: partition.bounds, reverse=True)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    return Months(newest_first, sum(lower_bound(partition) > today for partition in found))
+
+
+def lower_bound(partition: Partition) -> str:
+    """The first day of a partition, as in its bounds: FOR VALUES FROM ('2026-05-01 00:00:00+00') TO ..."""
+    return partition.bounds.partition("FROM ('")[2][:10]
+
+
+def schema_overview(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """Files, snapshots, backups, partitions and the last validation run, from the objects that the commands print."""
+    if not (request.user.is_authenticated and request.user.is_superuser):
+        raise PermissionDenied
+    connection.ensure_connection()
+    return TemplateResponse(
+        request,
+        "admin/schema_overview.html",
+        {
+            **context,
+            "title": "Schema",
+            "files": status.report(connection, status.read_status(connection)),
+            "snapshots": snapshots.report(snapshots.inspect()),
+            "backups": list(reversed(backups.list_backups())),
+            "months": read_months(connection.connection),
+            "validation": validations.last_run(connection),
+        },
+    )
