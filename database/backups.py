@@ -54,6 +54,7 @@ from database.history import ROOT
 from database.locks import schema_lock
 from database.management import Exit
 from database.production import ProductionError, refuse_in_production
+from database.reports import heading
 from database.scratch import COMPATIBILITY, ClientError, Database
 
 FOLDER = ROOT.parent / "backups"
@@ -821,9 +822,7 @@ def report(command: str, backup: Backup, summary: str) -> dict[str, object]:
     manifest = asdict(backup.manifest)
     contents = manifest.pop("contents")
     return {
-        "version": 1,
-        "command": command,
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading(command),
         "database": backup.manifest.database,
         "path": str(backup.path),
         "backup": manifest,

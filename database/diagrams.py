@@ -13,7 +13,6 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from html import escape
 from pathlib import Path
@@ -28,6 +27,7 @@ from database.diagram_layout import GRID, Box, Connector, Link, Point, Size, arr
 from database.documents import FOREIGN_KEY, SHORT_TYPES, read_places
 from database.errors import SchemaError
 from database.history import ROOT, SchemaFile, read_history
+from database.reports import heading
 from database.scratch import Database, apply_with_psql, scratch_database
 from database.snapshots import FIRST, Version, newest_snapshot, read_snapshots
 
@@ -798,9 +798,7 @@ def report(drawn: Iterable[Drawn]) -> dict[str, Any]:
                 fix = f"Run schema_diagram --version {one.version}."
                 findings.append({"code": "STALE", "object": name, "fix": fix})
     return {
-        "version": 1,
-        "command": "schema_diagram",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("schema_diagram"),
         "items": items,
         "findings": findings,
         "summary": f"{len(findings)} stale" if findings else "up to date",

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +20,7 @@ import psycopg
 from database.catalog import Difference, Key, Partition, compare, read_catalog, read_partitions
 from database.errors import HistoryError, SchemaError
 from database.history import ROOT, SchemaFile, read_history
+from database.reports import heading
 from database.scratch import Database, apply_with_psql, scratch_database
 
 if TYPE_CHECKING:
@@ -467,9 +467,7 @@ def report(document: Document) -> dict[str, Any]:
     lines = {line for change in document.changes for line in change.lines}
     lines |= {change.line for change in document.data if change.hidden}
     return {
-        "version": 1,
-        "command": "document_migration",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("document_migration"),
         "file": document.file,
         "server_version": document.server_version,
         "duration_ms": document.duration_ms,

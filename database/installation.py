@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 from django.core.management import call_command
 from django.db import transaction
@@ -15,6 +14,7 @@ from database.execution import run_whole
 from database.history import SchemaFile, read_history
 from database.locks import schema_lock
 from database.operations import PLAIN_MIGRATIONS, twins
+from database.reports import heading
 from database.snapshots import Snapshot, newest_snapshot
 from database.verification import Verification, verify
 
@@ -45,9 +45,7 @@ class Plan:
     def report(self, connection: BaseDatabaseWrapper) -> dict[str, object]:
         """What a machine reads and the text is written from: plain values, no password."""
         return {
-            "version": 1,
-            "command": "apply_schema",
-            "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **heading("apply_schema"),
             "database": connection.settings_dict["NAME"],
             "items": [asdict(step) for step in self.steps],
             "summary": self.summary,

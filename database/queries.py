@@ -39,6 +39,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from database import history
 from database.errors import SchemaError
+from database.reports import heading
 from database.tokens import blank
 
 ROOT = history.ROOT / "sql"
@@ -267,9 +268,7 @@ def report(
 ) -> dict[str, object]:
     """What a machine reads; numbers that need not be whole are text, JSON's would lose digits."""
     return {
-        "version": 1,
-        "command": "run_query",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("run_query"),
         "database": connection.settings_dict["NAME"],
         "query": file.name,
         "parameters": {parameter.name: parameter.default for parameter in file.parameters} | dict(values),
@@ -322,8 +321,8 @@ def to_csv(results: Iterable[Result]) -> str:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     several = len(results) > 1
-    for heading in headings:
-        writer.writerow(["query", *heading] if several else heading)
+    for columns in headings:
+        writer.writerow(["query", *columns] if several else columns)
     for result in results:
         for row in result.rows:
             cells = [_harmless(cell) for cell in row]

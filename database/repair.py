@@ -6,7 +6,6 @@ Nothing here changes the live schema, and nothing removes a row of the ledger.
 import inspect
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -21,6 +20,7 @@ from database.history import ROOT, SchemaFile, read_history
 from database.ledger import Kind, Match
 from database.management import Exit
 from database.operations import project_migrations, twins
+from database.reports import heading
 from database.status import FileStatus, State, read_status
 from database.verification import drift, files_as_applied
 
@@ -94,9 +94,7 @@ def _choices(row: FileStatus, kept: bool) -> tuple[Repair, ...]:
 def report(connection: BaseDatabaseWrapper, found: list[Case]) -> dict[str, object]:
     """What a machine reads and the text is written from: plain values, no password."""
     return {
-        "version": 1,
-        "command": "schema_repair",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("schema_repair"),
         "database": connection.settings_dict["NAME"],
         "items": [case.report() for case in found],
         "summary": f"{len(found)} files are out of step. Nothing was changed." if found else "Nothing to repair.",

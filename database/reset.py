@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from django.db import DatabaseError, transaction
@@ -13,6 +12,7 @@ from database.backups import RefusedError, refuse_hidden_rows
 from database.errors import SchemaError
 from database.locks import schema_lock
 from database.production import refuse_in_production
+from database.reports import heading
 
 EMPTY_PUBLIC = Path(__file__).with_name("empty_public.sql")
 # `auth` stays: on Supabase it is not ours, and elsewhere it is a part of what the first file stands on.
@@ -156,9 +156,7 @@ def describe(loss: Loss) -> list[str]:
 def report(loss: Loss) -> dict[str, object]:
     """What a machine reads about a reset that was done."""
     return {
-        "version": 1,
-        "command": "reset_database",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("reset_database"),
         "database": loss.database,
         "items": [asdict(table) for table in loss.tables],
         "findings": [],

@@ -32,6 +32,7 @@ from database.changelog import CHANGELOG, Section, changes, entry, with_entry, w
 from database.errors import LockedError, SchemaError
 from database.history import BASELINE, ROOT, SchemaFile, read_history
 from database.management import Exit
+from database.reports import heading
 from database.scratch import ClientError, Database, apply_with_psql, client_program, scratch_database
 
 # What a database has before the first file.
@@ -226,9 +227,7 @@ def report(found: Sequence[Finding], made: Made | None = None, root: Path = ROOT
     waiting = sum(finding.code == "WAITING" for finding in found)
     newest = snapshots[-1].name if snapshots else BASELINE
     return {
-        "version": 1,
-        "command": "create_phase_snapshot",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("create_phase_snapshot"),
         "items": [
             {
                 "version": str(snapshot.version),

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,6 +19,7 @@ from database.history import SchemaFile, read_history
 from database.ledger import Entry, Match
 from database.management import Exit
 from database.operations import Twin, twins
+from database.reports import heading
 from database.tokens import statements
 
 
@@ -188,9 +189,7 @@ def report(connection: BaseDatabaseWrapper, found: Iterable[FileStatus]) -> dict
     rows = list(found)
     counts = Counter(row.state for row in rows)
     return {
-        "version": 1,
-        "command": "schema_status",
-        "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **heading("schema_status"),
         "database": connection.settings_dict["NAME"],
         "items": [
             asdict(row) | {"applied_at": row.applied_at and row.applied_at.isoformat(timespec="seconds")}

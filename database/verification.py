@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from database.execution import SEARCH_PATH, source
 from database.history import SchemaFile, read_history
 from database.ledger import Match
 from database.management import Exit
+from database.reports import heading
 from database.scratch import COMPATIBILITY, Database, scratch_database
 from database.status import State, read_status
 
@@ -97,9 +97,7 @@ class Verification:
     def report(self, connection: BaseDatabaseWrapper) -> dict[str, object]:
         """What a machine reads and the text is written from: plain values, no password."""
         return {
-            "version": 1,
-            "command": "schema_verify",
-            "generated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **heading("schema_verify"),
             "database": connection.settings_dict["NAME"],
             "files": self.files,
             "objects": self.objects,

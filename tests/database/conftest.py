@@ -12,10 +12,10 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from database import history
+from database import history, seeds
 from database.catalog import Catalog, read_catalog
 from database.history import read_history
-from database.scratch import Database, apply_with_migrate, apply_with_psql, scratch_database
+from database.scratch import Database, apply_with_migrate, apply_with_psql, django_connection, scratch_database
 
 PROJECT = history.ROOT.parent
 
@@ -40,6 +40,15 @@ def migrated(server: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[D
     with scratch_database(server) as database:
         with django_db_blocker.unblock():
             apply_with_migrate(database)
+        yield database
+
+
+@pytest.fixture(scope="session")
+def seeded(server: Database, migrated: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+    """A database with reference data and fixtures. Only to be read and copied."""
+    with scratch_database(server, migrated.name) as database:
+        with django_db_blocker.unblock(), django_connection(database) as opened:
+            seeds.load(opened, seeds.read_seeds(), lambda _: None)
         yield database
 
 

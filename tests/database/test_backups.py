@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from database import backups, production, seeds
+from database import backups, production
 from database.backups import Backup, DamagedError, RefusedError, UnusableError, list_backups, read_backup
 from database.contents import Rows, differences, read_contents
 from database.embedded import Binaries
@@ -35,11 +35,9 @@ NASTY = ("\\.", "a\tb\nc\\N", "'); DROP TABLE currency; --", "COPY public.curren
 
 
 @pytest.fixture(scope="module")
-def filled(server: Database, migrated: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+def filled(server: Database, seeded: Database) -> Iterator[Database]:
     """A database with the seeds and with text that is hard to write. Only to be read and copied."""
-    with scratch_database(server, migrated.name) as database:
-        with django_db_blocker.unblock(), django_connection(database) as connection:
-            seeds.load(connection, seeds.read_seeds(), lambda _: None)
+    with scratch_database(server, seeded.name) as database:
         with database.connect() as session:
             for text in NASTY:
                 session.execute("INSERT INTO organization (name) VALUES (%s)", [text])

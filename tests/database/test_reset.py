@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from database import reset, seeds
+from database import reset
 from database.backups import RefusedError
 from database.catalog import Catalog, compare, read_catalog
 from database.reset import Loss, OtherDatabaseError
@@ -18,11 +18,9 @@ Reset = Callable[..., Loss]
 
 
 @pytest.fixture
-def filled(server: Database, migrated: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+def filled(server: Database, seeded: Database) -> Iterator[Database]:
     """A database with the seeds, to be emptied."""
-    with scratch_database(server, migrated.name) as database:
-        with django_db_blocker.unblock(), django_connection(database) as connection:
-            seeds.load(connection, seeds.read_seeds(), lambda _: None)
+    with scratch_database(server, seeded.name) as database:
         yield database
 
 

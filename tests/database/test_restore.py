@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from database import backups, production, seeds
+from database import backups, production
 from database.backups import Backup, DamagedError, RefusedError, Restored, UnusableError
 from database.contents import Rows, differences, read_contents
 from database.production import ProductionError
@@ -27,35 +27,26 @@ Forge = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def filled(server: Database, migrated: Database, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
-    """A database with the seeds. Only to be read and copied."""
-    with scratch_database(server, migrated.name) as database:
-        with django_db_blocker.unblock(), django_connection(database) as connection:
-            seeds.load(connection, seeds.read_seeds(), lambda _: None)
-        yield database
-
-
-@pytest.fixture(scope="module")
-def good(filled: Database, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Backup:
+def good(seeded: Database, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Backup:
     """A backup of it. Only to be read and copied."""
-    with django_db_blocker.unblock(), django_connection(filled) as connection:
+    with django_db_blocker.unblock(), django_connection(seeded) as connection:
         return backups.take(connection, tmp_path_factory.mktemp("good"), tell=lambda _: None, drill=False)
 
 
 @pytest.fixture
-def name(server: Database, filled: Database) -> Iterator[str]:
+def name(server: Database, seeded: Database) -> Iterator[str]:
     """A name that no database has; what a test makes under it is dropped."""
-    chosen = f"restored_{filled.name}"
+    chosen = f"restored_{seeded.name}"
     yield chosen
     with server.sibling("postgres").connect() as session:
         session.execute(f"DROP DATABASE IF EXISTS {chosen} WITH (FORCE)".encode())
 
 
 @pytest.fixture
-def restore(filled: Database, name: str, django_db_blocker: DjangoDbBlocker) -> Restore:
-    """Restores a file, on the connection of the filled database unless told otherwise."""
+def restore(seeded: Database, name: str, django_db_blocker: DjangoDbBlocker) -> Restore:
+    """Restores a file, on the connection of the seeded database unless told otherwise."""
 
-    def restored(path: Path, into: str = name, database: Database = filled) -> Restored:
+    def restored(path: Path, into: str = name, database: Database = seeded) -> Restored:
         with django_db_blocker.unblock(), django_connection(database) as connection:
             return backups.restore(connection, path, into, tell=lambda _: None)
 
@@ -107,11 +98,11 @@ def test_the_project_works_on_the_new_database(server: Database, good: Backup, r
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(
-    filled: Database, tmp_path: Path, restore: Restore, name: str, monkeypatch: pytest.MonkeyPatch,
+    seeded: Database, tmp_path: Path, restore: Restore, name: str, monkeypatch: pytest.MonkeyPatch,
     server: Database, django_db_blocker: DjangoDbBlocker,
 ) -> None:  # fmt: skip
     monkeypatch.setenv(backups.KEY_VARIABLE, base64.b64encode(b"k" * 32).decode())
-    with django_db_blocker.unblock(), django_connection(filled) as connection:
+    with django_db_blocker.unblock(), django_connection(seeded) as connection:
         backup = backups.take(connection, tmp_path, tell=lambda _: None, drill=False, encrypt=True)
     monkeypatch.setenv(backups.KEY_VARIABLE, base64.b64encode(b"K" * 32).decode())
     with pytest.raises(DamagedError, match="FRONTIER_BACKUP_KEY is not the key"):
@@ -125,10 +116,10 @@ def test_an_encrypted_backup_opens_with_its_key_alone(
     assert made(server, name)
 
 
-def test_an_existing_database_is_never_restored_into(filled: Database, good: Backup, restore: Restore) -> None:
-    with pytest.raises(RefusedError, match=f"There is a database {filled.name} already"):
-        restore(good.path, filled.name)
-    done = run(filled, "restore_database", str(good.path), "--into", "postgres")
+def test_an_existing_database_is_never_restored_into(seeded: Database, good: Backup, restore: Restore) -> None:
+    with pytest.raises(RefusedError, match=f"There is a database {seeded.name} already"):
+        restore(good.path, seeded.name)
+    done = run(seeded, "restore_database", str(good.path), "--into", "postgres")
     assert done.returncode == 7
 
 
@@ -219,9 +210,9 @@ def test_the_schema_of_an_older_server_is_not_compared_by_its_spelling(
 
 
 def test_nothing_is_restored_beside_production(
-    server: Database, filled: Database, good: Backup, restore: Restore, django_db_blocker: DjangoDbBlocker
+    server: Database, seeded: Database, good: Backup, restore: Restore, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with scratch_database(server, filled.name) as database:
+    with scratch_database(server, seeded.name) as database:
         with django_db_blocker.unblock(), django_connection(database) as connection:
             production.mark(connection, "production")
         with pytest.raises(ProductionError, match="was marked as a production database"):
@@ -229,10 +220,10 @@ def test_nothing_is_restored_beside_production(
 
 
 def test_a_production_backup_stays_production(
-    server: Database, filled: Database, tmp_path: Path, restore: Restore, name: str, django_db_blocker: DjangoDbBlocker
+    server: Database, seeded: Database, tmp_path: Path, restore: Restore, name: str, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with (
-        scratch_database(server, filled.name) as database,
+        scratch_database(server, seeded.name) as database,
         django_db_blocker.unblock(),
         django_connection(database) as connection,
     ):
@@ -244,16 +235,16 @@ def test_a_production_backup_stays_production(
 
 
 @pytest.mark.soak
-def test_a_restore_may_be_killed_at_any_moment(server: Database, filled: Database, good: Backup, name: str) -> None:
+def test_a_restore_may_be_killed_at_any_moment(server: Database, seeded: Database, good: Backup, name: str) -> None:
     chance, kills, finished = random.Random(2), rounds(60, 3), 0
     command = ("restore_database", str(good.path), "--into", name)
     with server.sibling("postgres").connect() as session:
         began = time.monotonic()
-        assert run(filled, *command).returncode == 0
+        assert run(seeded, *command).returncode == 0
         whole = time.monotonic() - began
         for _ in range(kills):
             session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-            process = start(filled, *command)
+            process = start(seeded, *command)
             assert process.stderr is not None
             process.stderr.readline()
             time.sleep(chance.uniform(0, whole))
@@ -266,41 +257,41 @@ def test_a_restore_may_be_killed_at_any_moment(server: Database, filled: Databas
                     assert differences(good.manifest.contents, read_contents(restored)) == []
         assert finished < kills
         session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-    assert run(filled, *command).returncode == 0
+    assert run(seeded, *command).returncode == 0
     assert backups.sweep_databases(server) == []
 
 
-def test_the_command_says_what_was_restored(filled: Database, good: Backup, name: str) -> None:
-    done = run(filled, "restore_database", str(good.path), "--into", name, "--json")
+def test_the_command_says_what_was_restored(seeded: Database, good: Backup, name: str) -> None:
+    done = run(seeded, "restore_database", str(good.path), "--into", name, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == 0
     assert (told["command"], told["database"], told["path"]) == ("restore_database", name, str(good.path))
     assert told["backup"]["sha256"] == good.manifest.sha256
-    assert filled.libpq["password"] not in done.stdout + done.stderr
+    assert seeded.libpq["password"] not in done.stdout + done.stderr
 
 
-def test_a_target_has_to_be_named(filled: Database, good: Backup) -> None:
-    assert run(filled, "restore_database", str(good.path)).returncode == 64
+def test_a_target_has_to_be_named(seeded: Database, good: Backup) -> None:
+    assert run(seeded, "restore_database", str(good.path)).returncode == 64
 
 
-def test_a_damaged_file_ends_with_three_and_a_missing_one_with_four(filled: Database, forge: Forge, name: str) -> None:
+def test_a_damaged_file_ends_with_three_and_a_missing_one_with_four(seeded: Database, forge: Forge, name: str) -> None:
     path = forge()
     path.write_bytes(path.read_bytes()[:-1])
-    assert run(filled, "restore_database", str(path), "--into", name).returncode == 3
+    assert run(seeded, "restore_database", str(path), "--into", name).returncode == 3
     path.unlink()
-    assert run(filled, "restore_database", str(path), "--into", name).returncode == 4
+    assert run(seeded, "restore_database", str(path), "--into", name).returncode == 4
 
 
-def test_a_role_that_may_not_make_databases_is_told(filled: Database, good: Backup, restore: Restore) -> None:
-    role = f"modest_{filled.name}"
-    with filled.connect() as session:
+def test_a_role_that_may_not_make_databases_is_told(seeded: Database, good: Backup, restore: Restore) -> None:
+    role = f"modest_{seeded.name}"
+    with seeded.connect() as session:
         session.execute(f"CREATE ROLE {role} LOGIN BYPASSRLS PASSWORD 'modest'".encode())
         session.execute(f"GRANT pg_read_all_data TO {role}".encode())
         try:
             modest = replace(
-                filled,
-                settings={**filled.settings, "USER": role, "PASSWORD": "modest"},
-                libpq={**filled.libpq, "user": role, "password": "modest"},
+                seeded,
+                settings={**seeded.settings, "USER": role, "PASSWORD": "modest"},
+                libpq={**seeded.libpq, "user": role, "password": "modest"},
             )
             with pytest.raises(RefusedError, match="permission denied to create database"):
                 restore(good.path, database=modest)

@@ -10,6 +10,7 @@ from django.db import connection
 
 from database.management import Exit, FrontierCommand
 from database.production import ENVIRONMENTS, ProductionError, mark, read_marker
+from database.reports import heading
 
 
 class Command(FrontierCommand):
@@ -31,7 +32,7 @@ class Command(FrontierCommand):
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         if options["json"]:
             told = asdict(marker) | {"marked_at": marker.marked_at.isoformat(timespec="seconds")} if marker else None
-            return json.dumps({"version": 1, "command": "mark_environment", "database": name, "marker": told}, indent=2)
+            return json.dumps({**heading("mark_environment"), "database": name, "marker": told}, indent=2)
         if marker is None:
             return f"{name}: nobody has said what it is used for."
         return f"{name}: {marker.environment}, marked on {marker.marked_at:%Y-%m-%d} by {marker.marked_by}."
