@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from django.core.management import call_command
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 
 from database import ledger
 from database.errors import HistoryError
 from database.execution import run_whole
+from database.executor import WholeExecutor
 from database.history import SchemaFile, read_history
 from database.locks import schema_lock
 from database.operations import PLAIN_MIGRATIONS, twins
@@ -110,7 +110,7 @@ def load_snapshot(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> None:
 
 def record_migrations(connection: BaseDatabaseWrapper) -> None:
     """Records the migrations of the files that the ledger has, as `migrate` would, which goes through each state."""
-    executor = MigrationExecutor(connection)
+    executor = WholeExecutor(connection)
     executor.migrate(sorted(PLAIN_MIGRATIONS))  # logins come before the first file
     known, recorded = ledger.entries(connection), executor.recorder.applied_migrations()
     with transaction.atomic(using=connection.alias):

@@ -3,18 +3,22 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.core.management.commands.migrate import Command as DjangoMigrate
+from django.core.management.commands import migrate as django_migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from database import adoption, ledger
 from database.errors import LockedError, SchemaError
+from database.executor import WholeExecutor
 from database.locks import WAIT_SECONDS, schema_lock
 from database.management import Exit
 from database.management.checked import CheckedCommand
 
+# Django's command names the class in its module and lets nobody choose another.
+django_migrate.MigrationExecutor = WholeExecutor  # type: ignore[attr-defined]
 
-class Command(CheckedCommand, DjangoMigrate):
+
+class Command(CheckedCommand, django_migrate.Command):
     """Django's migrate under the schema lock; lays the foundation before the first file."""
 
     def add_arguments(self, parser: CommandParser) -> None:
