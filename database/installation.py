@@ -74,12 +74,10 @@ def install(connection: BaseDatabaseWrapper, tell: Callable[[str], object], from
     """
     with schema_lock(connection, tell):
         plan = make_plan(connection, from_zero)
-        ledger.lay_foundation(connection)
         snapshot = None if plan.applied or from_zero else newest_fitting(read_history())
         if snapshot:
             tell(f"Loading {snapshot.name}")
             load_snapshot(connection, snapshot)
-            record_migrations(connection)
         if later := plan.steps[bool(snapshot) :]:
             tell(f"Applying {later[0].name}" + (f" to {later[-1].name}" if len(later) > 1 else ""))
         call_command("migrate", database=connection.alias, verbosity=0)
@@ -100,15 +98,20 @@ def newest_fitting(files: tuple[SchemaFile, ...]) -> Snapshot | None:
 
 
 def load_snapshot(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> None:
-    """Runs a snapshot and writes its files into the ledger, in one transaction; the foundation is laid."""
+    """Brings a snapshot into an empty database, with its files in the ledger and their migrations recorded.
+
+    The snapshot and its rows in the ledger are one transaction; what is missing after it, `migrate` makes good.
+    """
+    ledger.lay_foundation(connection)
     files = read_history()[: len(snapshot.files)]
     with transaction.atomic(using=connection.alias):
         duration_ms = run_whole(connection, SchemaFile(files[-1].number, snapshot.path))
         for file in files:
             ledger.record(connection, file, twins()[file.name].migration, duration_ms, snapshot=snapshot.name)
+    _record_migrations(connection)
 
 
-def record_migrations(connection: BaseDatabaseWrapper) -> None:
+def _record_migrations(connection: BaseDatabaseWrapper) -> None:
     """Records the migrations of the files that the ledger has, as `migrate` would, which goes through each state."""
     executor = WholeExecutor(connection)
     executor.migrate(sorted(PLAIN_MIGRATIONS))  # logins come before the first file

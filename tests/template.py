@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from django.core.management import call_command
 from psycopg import sql
 
-from database import ledger
 from database.history import ROOT, read_history
-from database.installation import load_snapshot, newest_fitting, record_migrations
+from database.installation import load_snapshot, newest_fitting
 from database.scratch import Database, django_connection
 
 PREFIX = "frontier_template_"
@@ -46,10 +45,8 @@ def prepare_template(server: Database) -> Database:
 def fill(database: Database) -> None:
     """Brings the schema into an empty database, the ledger and Django's tables included."""
     with django_connection(database) as connection:
-        ledger.lay_foundation(connection)
         if snapshot := newest_fitting(read_history()):
             load_snapshot(connection, snapshot)
-            record_migrations(connection)
         call_command("migrate", database=connection.alias, verbosity=0)
 
 
