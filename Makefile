@@ -42,7 +42,7 @@ lock: $(VENV)/.development
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --upgrade --extra embedded pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --upgrade --extra embedded --group dev pyproject.toml -o requirements-dev.lock
+		--no-emit-find-links --no-header --upgrade --extra embedded --extra lake --group dev pyproject.toml -o requirements-dev.lock
 
 clean: stop
 	rm -rf .frontier $(VENV)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeVar
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import connection, transaction
 from django.db.models import Model, Q, Sum
 from django.db.models.functions import Coalesce
@@ -129,7 +130,8 @@ def assess(
 ) -> tuple[RuleOutput, Outcome]:
     """Writes the verdict on a clause for a period, with what follows from it, in one transaction.
 
-    There is one current verdict for each clause and period. The same verdict on the same evidence writes nothing.
+    There is one current verdict for each clause and period. The same verdict on the same evidence writes nothing, but
+    that it was computed again where readings had changed. What it rests on is measured in the caller's transaction.
     Another one is written in its place, unless a person has acted on the default or on the verdict: then both stay
     as they are, marked as superseded, beside the new ones.
     """
@@ -144,6 +146,8 @@ def assess(
             .first()
         )
         if current and current.content_hash == fingerprint:
+            if _is_stale(current):
+                _confirm(current)
             return current, Outcome.UNCHANGED
 
         default = None
@@ -277,7 +281,21 @@ def _write_verdict(
     if current:
         output.updated_at = timezone.now()
     output.save()
+    if current:
+        _confirm(output)
     return output
+
+
+def _is_stale(output: RuleOutput) -> bool:
+    """Whether readings of the period changed after the verdict was computed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM stale_verdict WHERE rule_output_id = %s)", [output.pk])
+        return bool(cursor.fetchone()[0])
+
+
+def _confirm(output: RuleOutput) -> None:
+    """Notes that the verdict is the one of now: of the start of the transaction, before anything was measured."""
+    RuleOutput.objects.filter(pk=output.pk).update(computed_at=TransactionNow())
 
 
 def _known(vocabulary: type[Vocabulary], code: str) -> Vocabulary:

@@ -5,6 +5,7 @@ CoreError
 ├── MoneyError         an amount or a currency that cannot be used
 ├── UnitError          a unit that is unknown, ambiguous or of the wrong kind
 ├── MeasurementError   seconds that cannot have been measured
+├── SealingError       a secret that cannot be sealed or opened
 └── ClauseError        a clause payload that cannot be judged; names clause and key
 """
 
@@ -27,6 +28,10 @@ class UnitError(CoreError):
 
 class MeasurementError(CoreError):
     """The numbers of a measurement contradict each other."""
+
+
+class SealingError(CoreError):
+    """A secret cannot be sealed or opened; the text never holds any of it."""
 
 
 class ClauseError(CoreError):

@@ -52,8 +52,12 @@ DOMAINS: dict[str, tuple[str, str]] = {
     ),
     "Metering": (
         "#0F766E",
-        "vendor asset_type asset meter_type meter meter_reading meter_aggregate data_source integration_credential"
-        " integration_site ingestion_log",
+        "vendor asset_type asset meter_type meter meter_reading meter_aggregate reading_change reading_archive"
+        " reading_archive_file",
+    ),
+    "Ingestion": (
+        "#4D7C0F",
+        "data_source integration_credential integration_site ingestion_log file_mapping rejected_reading",
     ),
     "Surroundings": (
         "#7A6A16",

@@ -17,6 +17,7 @@ FOUNDATION = (
     "functions/schema_ledger.sql",
     "functions/environment.sql",
     "functions/validation_run.sql",
+    "functions/partition_run.sql",
 )
 
 

@@ -12,35 +12,35 @@ from django.template.response import TemplateResponse
 
 from database import backups, snapshots, status, validations
 from database.catalog import Partition, read_partitions
-
-# Below this many months ahead somebody should be told: readings of a month without a partition are refused.
-MONTHS_AHEAD = 2
+from database.schedulers import CURE, MONTHS_AHEAD, months_ahead, read_schedulers, warning
 
 
 @dataclass(frozen=True)
 class Months:
-    """The partitions of meter_reading, newest first."""
+    """The partitions of meter_reading, newest first, and one sentence for each scheduler that makes them."""
 
     partitions: list[Partition]
     ahead: int
+    schedulers: list[str]
+    warning: str
 
     @property
     def cure(self) -> str:
         """What to run where too few months are ready; empty where enough are."""
-        if self.ahead >= MONTHS_AHEAD:
-            return ""
-        return (
-            "SELECT create_meter_reading_partition((now() + make_interval(months => ahead))::date)"
-            " FROM generate_series(0, 3) AS ahead;"
-        )
+        return CURE if self.ahead < MONTHS_AHEAD else ""
 
 
 def read_months(session: psycopg.Connection) -> Months:
-    """The months that exist, and how many of them lie wholly in the future; a month begins when UTC says so."""
+    """The months that exist, how many follow this one without a gap, and who makes them."""
     found = [partition for partition in read_partitions(session) if partition.parent == "meter_reading"]
-    newest_first = sorted(found, key=lambda partition: partition.bounds, reverse=True)
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    return Months(newest_first, sum(lower_bound(partition) > today for partition in found))
+    now, schedulers = datetime.now(UTC), read_schedulers(session)
+    ahead = months_ahead({lower_bound(partition) for partition in found}, now)
+    return Months(
+        sorted(found, key=lambda partition: partition.bounds, reverse=True),
+        ahead,
+        [scheduler.describe(now) for scheduler in schedulers],
+        warning(ahead, schedulers, now),
+    )
 
 
 def lower_bound(partition: Partition) -> str:

@@ -47,7 +47,7 @@ piece (relation, kind, name, definition) AS (
     UNION ALL
     SELECT tgrelid, 'trigger', quote_ident(tgname),
         regexp_replace(pg_get_triggerdef(pg_trigger.oid), ' ON \S+ ', ' ') || ' ' || tgenabled::text
-    FROM relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal AND tgtype & 1 = 1
+    FROM relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal
     UNION ALL
     SELECT polrelid, 'policy', quote_ident(polname),
         concat_ws(' ', CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, polcmd::text,

@@ -202,7 +202,7 @@ class Forecast:
                 yield f"{name} is in the catalog, and no statement makes it"
             elif expected[key] != found[key]:
                 yield f"{name} should be {expected[key]} by the statements; the catalog has {found[key]}"
-            elif key in was and was[key] != now[key] and key not in touched and not self._fell(key):
+            elif key in was and was[key] != now[key] and key not in touched and not self._adapted(key, was[key]):
                 yield f"{name} changed in the catalog, and no statement says so"
 
     def _rename(self, mapping: dict[Key, str]) -> dict[Key, str]:
@@ -222,11 +222,21 @@ class Forecast:
     def _fell(self, key: Key) -> bool:
         """Whether an object went, or changed, with something that was dropped or altered under it."""
         text = f"{key[1]} {self.before.get(key, '')}"
+        if key[0] == "comment":
+            # It goes with what it is about, whose definition tells what that rests on.
+            text += "".join(f" {definition}" for about, definition in self.before.items() if " ".join(about) == key[1])
         return any(
             re.search(rf"(?<!\w){re.escape(whole)}(?!\w)", text)
             and (not part or re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text))
             for whole, part in self.dropped
         )
+
+    def _adapted(self, key: Key, definition: str) -> bool:
+        """Whether an object changed with what lies under it; a view shows a renamed column by the name it had."""
+        shows_renamed = key[0] in ("view", "materialized view") and any(
+            re.search(rf"(?<!\w){re.escape(new)}(?!\w)", definition) for _, new in self.renamed
+        )
+        return shows_renamed or self._fell(key)
 
     # Single objects
 

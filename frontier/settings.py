@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "pgtrigger",
+    "procrastinate.contrib.django",
     "django_extensions",
     "frontier",
     "database",
@@ -125,6 +126,17 @@ MIGRATION_MODULES = {"database": None, "frontier": None}
 # Triggers reach the database through the schema files, like everything else.
 PGTRIGGER_INSTALL_ON_MIGRATE = False
 PGTRIGGER_MIGRATIONS = True
+
+# Where files of readings are kept and archived: a folder, or s3://bucket/prefix.
+LAKE = env.str("FRONTIER_LAKE", str(BASE_DIR / "var" / "lake"))
+# Fernet keys of the credentials to vendors' portals, newest first: it seals, all of them open.
+CREDENTIAL_KEYS = env.list("FRONTIER_CREDENTIAL_KEYS", default=[])
+
+# Other addresses of vendors' portals, by vendor: a sandbox, a region. Never from a tenant's data.
+VENDOR_URLS = env.json("FRONTIER_VENDOR_URLS", default={})
+# Workers import the tasks; no other command waits for that.
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
+PROCRASTINATE_IMPORT_PATHS = ["metering.tasks"]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

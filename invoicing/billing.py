@@ -11,7 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.contrib.postgres.functions import TransactionNow
+from django.db import connection, transaction
 from django.db.models import Model, Q
 
 from core.contracts import contracts_in_force
@@ -475,7 +476,23 @@ def _change(
 def _save(header: ExpectedInvoiceHeader | InvoiceHeader, head: Mapping[str, object]) -> None:
     for name, value in head.items():
         setattr(header, name, value)
+    # The start of the transaction, before any energy was read.
+    header.computed_at = TransactionNow()
     header.save()
+
+
+def _confirm(header: ExpectedInvoiceHeader | InvoiceHeader | None) -> None:
+    """Notes that a document came out as it was, where readings of its period had changed since it was computed."""
+    if header is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM stale_invoice_draft WHERE document = %s AND header_id = %s)",
+            [header._meta.db_table, header.pk],
+        )
+        is_stale = cursor.fetchone()[0]
+    if is_stale:
+        type(header)._default_manager.filter(pk=header.pk).update(computed_at=TransactionNow())
 
 
 def _store_expected(bill: _Bill, *, dry_run: bool) -> Change:
@@ -487,7 +504,10 @@ def _store_expected(bill: _Bill, *, dry_run: bool) -> Change:
         stored.values_list("invoice_line_item_type__code", "description", "line_total_amount"),
         ((line.type_code, line.description, line.amount) for line in bill.lines),
     )
-    if dry_run or change is Change.UNCHANGED:
+    if dry_run:
+        return change
+    if change is Change.UNCHANGED:
+        _confirm(header)
         return change
     if header is None:
         header = ExpectedInvoiceHeader(contract=bill.contract, billing_period=bill.billing_period)
@@ -540,7 +560,10 @@ def _store_draft(bill: _Bill, *, dry_run: bool) -> tuple[Change, tuple[str, ...]
         ),
         bill.lines,
     )
-    if dry_run or change is Change.UNCHANGED:
+    if dry_run:
+        return change, ()
+    if change is Change.UNCHANGED:
+        _confirm(header)
         return change, ()
     if header is None:
         header = InvoiceHeader(contract=bill.contract, billing_period=bill.billing_period)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection, transaction
 
@@ -14,7 +15,9 @@ from core.periods import CalendarPeriod, Period, zone
 from core.rules import AvailabilityMeasurement, AvailabilityTerms, DamagesTerms, TriggerType, Verdict, judge
 from metering.errors import MeteringError
 from metering.models import Meter
+from metering.months import Month
 from metering.sql import statement
+from metering.standings import keep_months
 
 # Which meters stand for a plant, best first: what is settled on, else what is measured at the units.
 SETTLING = ("REVENUE", "PRODUCTION")
@@ -46,7 +49,8 @@ def evaluate(contract: Contract, period: CalendarPeriod) -> list[Assessment]:
     """Judges each availability clause of the contract that is measured over periods of this kind.
 
     Each verdict is written in its own transaction; a second run over the same readings and events writes nothing.
-    A clause that cannot be judged as it is written is reported with the reason and does not stop the others.
+    A clause that cannot be judged as it is written, or whose readings left for the archive, is reported with the
+    reason and does not stop the others; its verdict stays as it was.
     """
     clauses = list(
         contract.clauses.filter(clause_category__code__in=["AVAILABILITY", "LIQUIDATED_DAMAGES"])
@@ -103,6 +107,8 @@ def _judge(clause: Clause, terms: AvailabilityTerms, clauses: Sequence[Clause], 
     if in_force is None:
         raise MeteringError(f"contract {clause.contract} is not in force in {period}")
     with transaction.atomic():
+        # What is left of readings of which some are in the archive would be another verdict, and take its place.
+        keep_months(Month.span(in_force.start, in_force.end - timedelta.resolution))
         # Taking turns begins here: what an evaluation beside this one takes from a cap must be seen.
         Clause.objects.select_for_update().get(pk=clause.pk)
         excused = excuses(project.pk, terms.excused_events, in_force)

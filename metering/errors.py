@@ -4,7 +4,13 @@ MeteringError
 ├── MappingError    a declared mapping that cannot be used; lists every problem
 ├── FormatError     a file format that has no parser
 ├── BadFile         a meter file that cannot be read; lists line and cause
-└── AlreadyLoaded   a meter file that was loaded before
+├── StorageError    a file of the lake that cannot be kept, read or moved
+├── AlreadyLoaded   a meter file that was loaded before
+├── MonthError      what was given is no month, or one that was never archived (metering.months)
+├── MonthArchived   readings are in the archive that something new would have to rest on (metering.months)
+├── ArchiveError    an archive that is not what it should be, or cannot come back (metering.archive)
+├── EngineError     an engine that cannot aggregate here, or what it made cannot be used (metering.engines)
+└── VendorError     a portal that did not answer as it should, with a tree of its own (metering.vendors.errors)
 """
 
 from collections.abc import Sequence
@@ -63,5 +69,13 @@ class BadFile(MeteringError):  # noqa: N818 - what it says is the file's state, 
         self.total = total
 
 
+class StorageError(MeteringError):
+    """The lake cannot be used, or a name is none of a file in it."""
+
+
 class AlreadyLoaded(MeteringError):  # noqa: N818 - what it says is the file's state, met as `except AlreadyLoaded`
-    """The content of a meter file was loaded before for the same organization."""
+    """The content of a meter file was loaded before for the same organization; `kept_at` is its name in the lake."""
+
+    def __init__(self, message: str, kept_at: str | None = None) -> None:
+        super().__init__(message)
+        self.kept_at = kept_at

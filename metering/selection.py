@@ -1,9 +1,25 @@
-"""Which meter a person means who names an organization, a project and a meter."""
+"""Which meter or project a person means who names an organization, a project and a meter."""
+
+from typing import TypeVar
 
 from django.db.models import QuerySet
 
+from core.models import Project
 from metering.errors import MeteringError
 from metering.models import Meter
+
+Found = TypeVar("Found", Meter, Project)
+
+
+def find_target(organization: str | None, project: str | None, meter: str | None) -> Meter | Project:
+    """Whose readings a file holds: a meter as `find_meter` does; where a project alone is named that has several
+    meters, the project, whose devices tell the meters apart."""
+    if project is not None and meter is None:
+        fitting = _narrow(Project.objects.select_related("organization"), organization, "organization", "name")
+        found = list(_narrow(fitting, project, "", "name")[:2])
+        if len(found) == 1 and found[0].meters.count() > 1:
+            return found[0]
+    return find_meter(organization, project, meter)
 
 
 def find_meter(organization: str | None, project: str | None, meter: str | None) -> Meter:
@@ -30,10 +46,10 @@ def find_meter(organization: str | None, project: str | None, meter: str | None)
     raise MeteringError(f"several meters fit {given or 'what was given'}: {listed}{more}. Name one with --meter.")
 
 
-def _narrow(meters: QuerySet[Meter], value: str | None, path: str, name_field: str) -> QuerySet[Meter]:
+def _narrow(rows: QuerySet[Found], value: str | None, path: str, name_field: str) -> QuerySet[Found]:
     if value is None:
-        return meters
+        return rows
     prefix = f"{path}__" if path else ""
     if value.isdecimal():
-        return meters.filter(**{f"{prefix}pk": int(value)})
-    return meters.filter(**{f"{prefix}{name_field}": value})
+        return rows.filter(**{f"{prefix}pk": int(value)})
+    return rows.filter(**{f"{prefix}{name_field}": value})

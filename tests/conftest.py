@@ -2,13 +2,16 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test.utils import override_settings
 from pytest_django import DjangoDbBlocker
 
 from database.scratch import Database
+from metering.storage import Lake
 from tests.template import prepare_template
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -46,3 +49,12 @@ def django_db_modify_db_settings(
     """Has every test database copied from one that is made of the newest snapshot, instead of made file by file."""
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = prepare_template(Database.of(connection)).name
+
+
+@pytest.fixture(autouse=True)
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """Where the test, and the processes it starts, keep files: never where the project keeps its own."""
+    url = str(tmp_path / "lake")
+    monkeypatch.setenv("FRONTIER_LAKE", url)
+    with override_settings(LAKE=url):
+        yield Lake.from_url(url)

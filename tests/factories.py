@@ -11,6 +11,7 @@ the project of its meter, an invoice to the counterparty of its contract. So nam
 Vocabulary is taken by its code where that exists already: `ContractTypeFactory.create(code="PPA")` may be said twice.
 """
 
+import hashlib
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -73,6 +74,8 @@ from metering.models import (
     AuthType,
     Fault,
     FaultType,
+    FileFormat,
+    FileMapping,
     GridEvent,
     GridEventType,
     GridOperator,
@@ -83,6 +86,10 @@ from metering.models import (
     MeterAggregate,
     MeterReading,
     MeterType,
+    ReadingArchive,
+    ReadingArchiveFile,
+    ReadingChange,
+    RejectedReading,
     SourceSystem,
     Vendor,
     WeatherData,
@@ -92,6 +99,7 @@ from metering.models import (
 Row = TypeVar("Row", bound=models.Model)
 
 FIRST_INSTANT = datetime(2025, 11, 1, tzinfo=UTC)
+SHA256_OF_NOTHING = hashlib.sha256().hexdigest()
 
 
 def month(number: int) -> date:
@@ -422,6 +430,61 @@ class IngestionLogFactory(DjangoModelFactory[IngestionLog]):
 
     data_source = SubFactory(DataSourceFactory)
     file_path = Sequence(lambda n: f"readings_{n}.csv")
+
+
+class FileMappingFactory(DjangoModelFactory[FileMapping]):
+    class Meta:
+        model = FileMapping
+
+    organization = SubFactory(OrganizationFactory)
+    data_source = SubFactory(DataSourceFactory)
+    name = Sequence(lambda n: f"mapping {n}")
+    file_format = FileFormat.CSV
+    mapping = {"timestamp": "time"}
+
+
+class RejectedReadingFactory(DjangoModelFactory[RejectedReading]):
+    class Meta:
+        model = RejectedReading
+
+    organization = SubFactory(OrganizationFactory)
+    ingestion_log = SubFactory(IngestionLogFactory, organization=SelfAttribute("..organization"))
+    line = Sequence(lambda n: n + 2)
+    cause = "is no number"
+
+
+class ReadingChangeFactory(DjangoModelFactory[ReadingChange]):
+    class Meta:
+        model = ReadingChange
+
+    meter = SubFactory(MeterFactory)
+    project = SelfAttribute("meter.project")
+    organization = SelfAttribute("meter.project.organization")
+    period_start = FIRST_INSTANT
+    period_end = FIRST_INSTANT + timedelta(days=1)
+
+
+class ReadingArchiveFactory(DjangoModelFactory[ReadingArchive]):
+    class Meta:
+        model = ReadingArchive
+
+    month = Sequence(month)
+    partition_name = LazyAttribute(lambda archive: f"meter_reading_{archive.month:%Y_%m}")
+    row_count = 0
+    content_sha256 = SHA256_OF_NOTHING
+
+
+class ReadingArchiveFileFactory(DjangoModelFactory[ReadingArchiveFile]):
+    class Meta:
+        model = ReadingArchiveFile
+
+    reading_archive = SubFactory(ReadingArchiveFactory)
+    organization = SubFactory(OrganizationFactory)
+    uri = Sequence(lambda n: f"archive/{n}/part-0.parquet")
+    row_count = 0
+    bytes = 0
+    sha256 = SHA256_OF_NOTHING
+    content_sha256 = SHA256_OF_NOTHING
 
 
 # Around a meter: grid, weather, faults

@@ -159,6 +159,9 @@ class RuleOutput(models.Model):
     period_end = models.DateTimeField(null=True, blank=True)
     content_hash = models.CharField(max_length=64, null=True, blank=True)
     superseded_at = models.DateTimeField(null=True, blank=True)
+    computed_at = models.DateTimeField(
+        db_default=TransactionNow(), editable=False, help_text="When it was last computed, whether or not it changed."
+    )
 
     class Meta:
         db_table = "rule_output"

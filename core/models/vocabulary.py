@@ -18,7 +18,9 @@ class UpdatedFrequency(models.TextChoices):
 
     DAILY = "daily", "daily"
     HOURLY = "hourly", "hourly"
+    HALF_HOUR = "30min", "half an hour"
     QUARTER_HOUR = "15min", "quarter of an hour"
+    FIVE_MINUTES = "5min", "five minutes"
     MINUTE = "min", "minute"
     SECOND = "sec", "second"
     MILLISECOND = "millisec", "millisecond"

@@ -79,6 +79,9 @@ class ExpectedInvoiceHeader(models.Model):
     currency = models.ForeignKey(Currency, models.PROTECT, related_name="expected_invoices")
     total_amount = models.DecimalField(max_digits=20, decimal_places=4)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    computed_at = models.DateTimeField(
+        db_default=TransactionNow(), editable=False, help_text="When it was last computed, whether or not it changed."
+    )
 
     class Meta:
         db_table = "expected_invoice_header"
@@ -128,6 +131,9 @@ class InvoiceHeader(models.Model):
         enum="invoice_status", choices=InvoiceStatus, default=InvoiceStatus.DRAFT, db_default=InvoiceStatus.DRAFT
     )
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    computed_at = models.DateTimeField(
+        db_default=TransactionNow(), editable=False, help_text="When it was last computed, whether or not it changed."
+    )
 
     class Meta:
         db_table = "invoice_header"

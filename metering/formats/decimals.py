@@ -33,7 +33,11 @@ def read_decimals(cells: pl.Series, factor: Decimal, kind: pl.Decimal) -> tuple[
         )
         texts = texts.replace({text: digits for text, (digits, _) in read.items()})
     numbers = texts.set(texts == "", None).cast(pl.Decimal(38, places))
-    return (numbers * factor).cast(kind), causes
+    if power == 0:
+        return numbers.cast(kind), causes
+    # A factor in Python's own decimals would import numpy to look at it.
+    times = pl.lit(f"{factor:f}").cast(pl.Decimal(38, 0))
+    return numbers.to_frame().select(pl.first() * times).to_series().cast(kind), causes
 
 
 def _plain_digits(text: str, whole: int, places: int) -> tuple[str, str | None]:

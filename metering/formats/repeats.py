@@ -1,28 +1,26 @@
 """Finds readings that a file gives twice, without keeping the file in memory."""
 
-from io import SEEK_END, BytesIO
-from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Final, Self
 
 import polars as pl
 
-_KEPT_IN_MEMORY: Final = 16 * 2**20
+from metering.formats.spool import FrameSpool, keep
+
 _KEY: Final = ("device", "reading_timestamp")
 
 
 class Seen:
     """The readings that a file gave so far.
 
-    They wait in a temporary file, which stays in memory while it is small, and only those blocks are read
-    back whose devices and times overlap with the new ones: a file in the order of time reads none.
+    They wait in a temporary file, and only those blocks are read back whose devices and times overlap with the new
+    ones: a file in the order of time reads none. Memory holds 24 bytes for each device of each block.
     """
 
     def __init__(self, values: list[str]) -> None:
         """`values` names the columns that make two readings of one device and time the same or not."""
         self._values = values
-        self._spool = SpooledTemporaryFile[bytes](max_size=_KEPT_IN_MEMORY)
-        self._places: list[tuple[int, int]] = []
+        self._blocks = FrameSpool()
         self._spans: list[pl.DataFrame] = []
         self._codes: dict[str, int] = {}
 
@@ -32,7 +30,7 @@ class Seen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
+        self._blocks.close()
 
     def again(self, readings: pl.DataFrame) -> pl.DataFrame:
         """The readings whose device and time came before, in this block or an earlier one.
@@ -46,7 +44,7 @@ class Seen:
         spans = rows.group_by("device").agg(
             first=pl.col("reading_timestamp").min(), last=pl.col("reading_timestamp").max()
         )
-        earlier = [self._read(block).join(rows, on=_KEY, how="semi") for block in self._overlapping(spans)]
+        earlier = [self._blocks.read(block).join(rows, on=_KEY, how="semi") for block in self._overlapping(spans)]
         firsts = pl.concat([*earlier, rows])
         fresh = rows
         if firsts.select(_KEY).is_duplicated().any():
@@ -78,14 +76,5 @@ class Seen:
         return near["block"].unique().sort().to_list()
 
     def _keep(self, rows: pl.DataFrame, spans: pl.DataFrame) -> None:
-        packed = BytesIO()
-        rows.write_ipc(packed)
-        start = self._spool.seek(0, SEEK_END)
-        self._spool.write(packed.getbuffer())
-        self._spans.append(spans.with_columns(block=pl.lit(len(self._places))))
-        self._places.append((start, packed.tell()))
-
-    def _read(self, block: int) -> pl.DataFrame:
-        start, size = self._places[block]
-        self._spool.seek(start)
-        return pl.read_ipc(BytesIO(self._spool.read(size)))
+        block = self._blocks.append(rows)
+        keep(self._spans, spans.with_columns(block=pl.lit(block, pl.UInt32)))

@@ -1,7 +1,7 @@
 """Instants from written times, a column at a time: zones, clock changes, labels and the interval's grid."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -24,6 +24,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _WIDEST_OFFSET: Final = timedelta(hours=14)
 # A day inside the years that Python and PostgreSQL both know, so that no offset leads out of them.
 _FIRST_WALL, _LAST_WALL = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001 - faces of a clock
+# Microseconds of one unit, and what a number of such units looks like.
+_EPOCHS: Final = {
+    "epoch": (10**6, r"^-?[0-9]{1,12}(?:\.[0-9]{1,6}0*)?$"),
+    "epoch_ms": (10**3, r"^-?[0-9]{1,15}(?:\.[0-9]{1,3}0*)?$"),
+}
 _DIRECTIVES: Final = frozenset({"Y", "y", "m", "d", "b", "B", "H", "I", "M", "S", "f", "p", "z"})
 
 
@@ -33,7 +38,8 @@ class Clock:
 
     `interval` is a name in `INTERVAL_SECONDS`; `label` says which end of the interval the time names;
     `time_zone`, an IANA name or an offset like -07:00, applies to times written without offset and cuts local
-    days; `time_format` is a strftime pattern where times are not ISO 8601.
+    days; `time_format` is a strftime pattern where times are not ISO 8601, or `epoch` or `epoch_ms`: seconds or
+    milliseconds since 1970 in UTC.
     """
 
     interval: str
@@ -52,7 +58,7 @@ class Clock:
             found += _zone_problems(self.time_zone)
         elif (self.interval, self.label) == ("daily", "end"):
             found.append("daily readings labelled by their end need time_zone: some local days have no 24 hours")
-        if self.time_format is not None:
+        if self.time_format is not None and self.time_format not in _EPOCHS:
             found += _format_problems(self.time_format)
         return found
 
@@ -60,15 +66,52 @@ class Clock:
 def read_times(cells: pl.Series, clock: Clock) -> tuple[pl.Series, pl.Series]:
     """The UTC start of the interval that each cell names, and the cause of each cell that is refused.
 
-    Both series are as long as `cells`; of the two exactly one is null in each row.
+    Cells are text, or the dates and times of a typed column. Both series are as long as `cells`; of the two exactly
+    one is null in each row.
     """
     zone = _declared(clock.time_zone)
     start = _start_of_day(clock, zone) if clock.interval == "daily" else _start_of_interval(clock, zone)
-    times = _written(cells.str.strip_chars(), clock.time_format).with_columns(start=start)
+    return _read(cells, clock, start)
+
+
+def read_instants(cells: pl.Series, clock: Clock) -> tuple[pl.Series, pl.Series]:
+    """The instants that cells name on no grid, written as the clock writes; an empty cell names none, without cause."""
+    zone = _declared(clock.time_zone)
+    anywhere = replace(clock, interval="sec", label="start")
+    instants, causes = _read(
+        cells, anywhere, pl.coalesce(pl.col("wall") - pl.col("offset"), _to_utc(pl.col("wall"), zone))
+    )
+    written = cells.is_not_null() if cells.dtype != pl.String else cells.str.strip_chars() != ""
+    return instants, causes.set(~written.fill_null(value=False), None)
+
+
+def _read(cells: pl.Series, clock: Clock, start: pl.Expr) -> tuple[pl.Series, pl.Series]:
+    """What `start` makes of each cell, in UTC, and the cause where it makes nothing."""
+    zone = _declared(clock.time_zone)
+    if cells.dtype == pl.String:
+        times = _written(cells.str.strip_chars().fill_null(""), clock.time_format).with_columns(start=start)
+    else:
+        times = _typed(cells).with_columns(start=start)
     starts = times["start"].dt.replace_time_zone("UTC")
     if starts.null_count() == 0:
         return starts, pl.repeat(None, len(cells), dtype=pl.String, eager=True)
     return starts, times.select(pl.when(pl.col("start").is_null()).then(_cause(clock, zone))).to_series()
+
+
+def lengths(starts: pl.Series, clock: Clock) -> pl.Series:
+    """The seconds of the interval that begins at each start; a local day has those between its midnights."""
+    zone = _declared(clock.time_zone)
+    if clock.interval != "daily" or not isinstance(zone, str):
+        return pl.repeat(INTERVAL_SECONDS[clock.interval], len(starts), dtype=pl.Int32, eager=True).alias("seconds")
+    start = pl.col("start")
+    # Where the clocks skip midnight a day starts at one o'clock; the next day is told from the calendar.
+    day = start.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.truncate("1d")
+    following = _first_instant(day + _DAY, zone)
+    return (
+        pl.DataFrame({"start": starts})
+        .select((following - start.dt.replace_time_zone(None)).dt.total_seconds().cast(pl.Int32).alias("seconds"))
+        .to_series()
+    )
 
 
 def parse_offset(text: str) -> timedelta | None:
@@ -103,6 +146,21 @@ def _written(texts: pl.Series, time_format: str | None) -> pl.DataFrame:
     return times.select("text", "offset", wall=pl.when(readable).then("wall"))
 
 
+def _typed(cells: pl.Series) -> pl.DataFrame:
+    """The same columns for a column of dates or times. What stands beyond the microsecond cannot be read."""
+    zone = cells.dtype.time_zone if isinstance(cells.dtype, pl.Datetime) else None
+    if zone is not None:
+        cells = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    walls = cells.cast(pl.Datetime("us"))
+    if isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_unit == "ns":
+        walls = walls.set((cells.to_physical() % 1000 != 0).fill_null(value=False), None)
+    offset = None if zone is None else timedelta(0)
+    readable = walls.is_between(_FIRST_WALL, _LAST_WALL)
+    return pl.DataFrame({"text": cells.cast(pl.String).fill_null(""), "wall": walls.set(~readable, None)}).select(
+        "text", pl.lit(offset, pl.Duration("us")).alias("offset"), "wall"
+    )
+
+
 def _read_iso(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Faces of the clock and texts of the offsets, "" where none is written."""
     iso = texts.str.contains(_ISO)
@@ -124,7 +182,11 @@ def _read_iso(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _read_format(texts: pl.Series, time_format: str) -> tuple[pl.Series, pl.Series]:
-    """The same for times written by a strftime pattern, whose %z can only be the last directive."""
+    """The same for times written by a strftime pattern, whose %z can only be the last directive, or as epochs."""
+    if time_format in _EPOCHS:
+        unit, number = _EPOCHS[time_format]
+        numbers = texts.set(~texts.str.contains(number), None).cast(pl.Decimal(30, 6))
+        return (numbers * unit).cast(pl.Int64).cast(pl.Datetime("us")), pl.repeat("Z", len(texts), eager=True)
     layout = time_format.strip().replace(".%f", "%.f")
     if layout.endswith("%z"):
         layout = layout.removesuffix("%z").rstrip()

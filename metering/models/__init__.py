@@ -1,6 +1,7 @@
 """Measurement: assets, meters, readings, aggregates and where they come from."""
 
 from metering.models.aggregates import MeterAggregate, PeriodType
+from metering.models.archives import ArchiveState, ReadingArchive, ReadingArchiveFile
 from metering.models.assets import Asset, AssetType, Vendor
 from metering.models.context import (
     Fault,
@@ -15,23 +16,27 @@ from metering.models.context import (
 from metering.models.integrations import (
     AuthType,
     FileFormat,
+    FileMapping,
     IngestionLog,
     IngestionStage,
     IngestionStatus,
     IntegrationCredential,
     IntegrationSite,
+    RejectedReading,
     SyncStatus,
 )
 from metering.models.meters import Meter, MeterType
-from metering.models.readings import MeterReading, Quality, SourceSystem
+from metering.models.readings import MeterReading, Quality, ReadingChange, SourceSystem
 
 __all__ = [
+    "ArchiveState",
     "Asset",
     "AssetType",
     "AuthType",
     "Fault",
     "FaultType",
     "FileFormat",
+    "FileMapping",
     "GridEvent",
     "GridEventType",
     "GridOperator",
@@ -46,6 +51,10 @@ __all__ = [
     "MeterType",
     "PeriodType",
     "Quality",
+    "ReadingArchive",
+    "ReadingArchiveFile",
+    "ReadingChange",
+    "RejectedReading",
     "Severity",
     "SourceSystem",
     "SyncStatus",

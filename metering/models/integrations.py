@@ -48,12 +48,21 @@ class SyncStatus(models.TextChoices):
 
 
 class FileFormat(models.TextChoices):
-    """Formats that the ingestion log knows."""
+    """Formats of the files that readings come in."""
 
     JSON = "json", "JSON"
     CSV = "csv", "CSV"
     PARQUET = "parquet", "Parquet"
     XLSX = "xlsx", "XLSX"
+    NDJSON = "ndjson", "NDJSON"
+    NEM12 = "nem12", "NEM12"
+    NEM13 = "nem13", "NEM13"
+    ESPI = "espi", "Green Button"
+    SOLAREDGE = "solaredge", "SolarEdge V2"
+    SOLAREDGE_V1 = "solaredge_v1", "SolarEdge V1"
+    ENPHASE = "enphase", "Enphase"
+    SMA = "sma", "SMA"
+    GOODWE = "goodwe", "GoodWe"
 
 
 class IntegrationCredential(models.Model):
@@ -117,6 +126,9 @@ class IntegrationSite(models.Model):
     consecutive_failures = models.IntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
     updated_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    synced_until = models.DateTimeField(
+        null=True, blank=True, help_text="End of the last window of readings that was read with success."
+    )
 
     class Meta:
         db_table = "integration_site"
@@ -179,6 +191,7 @@ class IngestionLog(models.Model):
     processing_time_ms = models.IntegerField(null=True, blank=True)
     destination_path = models.CharField(max_length=1024, null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    rows_replaced = models.IntegerField(null=True, blank=True)
 
     class Meta:
         db_table = "ingestion_log"
@@ -202,3 +215,51 @@ class IngestionLog(models.Model):
 
     def __str__(self) -> str:
         return self.file_name or self.file_path
+
+
+class FileMapping(models.Model):
+    """How the files of a source are to be read."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="file_mappings", db_index=False)
+    data_source = models.ForeignKey(DataSource, models.PROTECT, related_name="file_mappings")
+    name = models.CharField(max_length=255)
+    file_format = models.CharField(max_length=50, choices=FileFormat)
+    mapping = models.JSONField()
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    updated_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "file_mapping"
+        db_table_comment = "Fact: how the files of a source are to be read."
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="uq_file_mapping_organization_name"),
+            models.CheckConstraint(
+                condition=models.Q(file_format__in=FileFormat.values), name="chk_file_mapping_format"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RejectedReading(models.Model):
+    """A row of a file that was not loaded while the others were, and why."""
+
+    ingestion_log = models.ForeignKey(IngestionLog, models.CASCADE, related_name="rejected_readings", db_index=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="rejected_readings")
+    line = models.BigIntegerField(help_text="Of the file, counted from 1.")
+    column_name = models.CharField(max_length=255, null=True, blank=True)
+    value = models.TextField(null=True, blank=True)
+    cause = models.TextField()
+    raw = models.TextField(null=True, blank=True, help_text="The row as it stands in the file.")
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "rejected_reading"
+        db_table_comment = "Fact: a row of a file that was not loaded while the others were, and why."
+        indexes = [
+            NamedIndex(fields=["ingestion_log", "line"], name="idx_rejected_reading_log"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.cause}"

@@ -1,6 +1,7 @@
 """Readings."""
 
 from django.contrib.postgres.functions import TransactionNow
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from core.models.organizations import Organization
@@ -8,6 +9,7 @@ from core.models.projects import Project
 from core.models.vocabulary import UpdatedFrequency
 from database.fields import EnumField
 from database.indexes import NamedIndex
+from metering.models.integrations import IngestionLog
 from metering.models.meters import Meter
 
 
@@ -33,9 +35,13 @@ class SourceSystem(models.TextChoices):
 class MeterReading(models.Model):
     """One measured interval of one meter; reading_timestamp is its start."""
 
-    organization = models.ForeignKey(Organization, models.PROTECT, related_name="readings")
-    project = models.ForeignKey(Project, models.PROTECT, related_name="readings")
-    meter = models.ForeignKey(Meter, models.PROTECT, related_name="readings")
+    # Triggers of the table check these for each statement and guard what they refer to. Who deletes a project or an
+    # organization meets its meters; no index would find its readings.
+    organization = models.ForeignKey(
+        Organization, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    project = models.ForeignKey(Project, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="readings", db_constraint=False, db_index=False)
     source_system = models.CharField(max_length=50, choices=SourceSystem)
     external_site_id = models.CharField(max_length=255, null=True, blank=True)
     external_device_id = models.CharField(max_length=255, null=True, blank=True)
@@ -66,6 +72,23 @@ class MeterReading(models.Model):
     quality = models.CharField(max_length=20, choices=Quality, default=Quality.MEASURED, db_default=Quality.MEASURED)
     ingested_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    interval_seconds = models.IntegerField(
+        default=900, db_default=900, help_text="Length of the interval in seconds; a local day has 82,800 to 90,000."
+    )
+    register_wh = models.DecimalField(
+        max_digits=24,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Cumulative register at the end of the interval, in Wh; empty: the source has none.",
+    )
+    reported_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the source stated the value; empty: it did not say."
+    )
+    # The account of a file may go before its readings.
+    ingestion_log_id = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="The file that brought the reading."
+    )
 
     class Meta:
         db_table = "meter_reading"
@@ -78,15 +101,67 @@ class MeterReading(models.Model):
             models.CheckConstraint(
                 condition=models.Q(source_system__in=SourceSystem.values), name="chk_meter_reading_source"
             ),
+            models.CheckConstraint(
+                condition=models.Q(reading_interval=UpdatedFrequency.QUARTER_HOUR, interval_seconds=900)
+                | models.Q(reading_interval=UpdatedFrequency.FIVE_MINUTES, interval_seconds=300)
+                | models.Q(reading_interval=UpdatedFrequency.HALF_HOUR, interval_seconds=1800)
+                | models.Q(reading_interval=UpdatedFrequency.HOURLY, interval_seconds=3600)
+                | models.Q(
+                    reading_interval=UpdatedFrequency.DAILY, interval_seconds__gte=82800, interval_seconds__lte=90000
+                )
+                | models.Q(reading_interval=UpdatedFrequency.MINUTE, interval_seconds=60)
+                | models.Q(reading_interval=UpdatedFrequency.SECOND, interval_seconds=1)
+                | models.Q(reading_interval=UpdatedFrequency.MILLISECOND, interval_seconds=1),
+                name="chk_meter_reading_interval",
+            ),
         ]
         indexes = [
-            NamedIndex(fields=["source_system"], name="idx_meter_reading_source"),
-            NamedIndex(fields=["external_site_id"], name="idx_meter_reading_external_site"),
-            NamedIndex(fields=["reading_timestamp"], name="idx_meter_reading_timestamp"),
-            NamedIndex(
-                fields=["organization", "project", "reading_timestamp"], name="idx_meter_reading_org_project_ts"
-            ),
+            BrinIndex(fields=["reading_timestamp"], name="idx_meter_reading_time"),
         ]
 
     def __str__(self) -> str:
         return f"reading of {self.reading_timestamp:%Y-%m-%d %H:%M}"
+
+
+class ReadingChange(models.Model):
+    """A span in which readings of a meter were added or replaced, and when aggregates followed."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="reading_changes")
+    project = models.ForeignKey(Project, models.PROTECT, related_name="reading_changes", db_index=False)
+    meter = models.ForeignKey(Meter, models.PROTECT, related_name="reading_changes")
+    ingestion_log = models.ForeignKey(
+        IngestionLog, models.PROTECT, related_name="reading_changes", null=True, blank=True
+    )
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    rows_new = models.IntegerField(default=0, db_default=0)
+    rows_replaced = models.IntegerField(default=0, db_default=0)
+    changed_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    aggregated_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Empty: aggregates of the span do not know of it yet."
+    )
+
+    class Meta:
+        db_table = "reading_change"
+        db_table_comment = (
+            "Fact: a span in which readings of a meter were added or replaced, and when aggregates followed."
+        )
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(period_end__gt=models.F("period_start")), name="reading_change_period_check"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rows_new__gte=0, rows_replaced__gte=0), name="reading_change_rows_check"
+            ),
+        ]
+        indexes = [
+            NamedIndex(fields=["project", "period_end"], name="idx_reading_change_project"),
+            NamedIndex(
+                fields=["meter", "period_start"],
+                name="idx_reading_change_pending",
+                condition=models.Q(aggregated_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"readings from {self.period_start:%Y-%m-%d %H:%M} to {self.period_end:%Y-%m-%d %H:%M}"

@@ -2,7 +2,7 @@
 -- Useful time has at least the clause's irradiance; in it a meter is up when it gives energy, down when it gives none.
 -- Excused time is the union of the excuses within the period, however they overlap. Unknown is what no reading covers
 -- and what a reading leaves open, outside excused time; of unknown time it is not even known whether it was useful.
--- A reading of a whole day does not tell night from outage: its time is unknown.
+-- A reading longer than an hour does not tell night from outage: its time is unknown.
 -- Beside the seconds it gives what they rest on, from the same snapshot: how many readings, the SHA-256 of all of them
 -- in a canonical form, and the first ones of useful time without energy as a sample.
 WITH excused AS (
@@ -11,13 +11,12 @@ WITH excused AS (
     FROM unnest(%(excuse_starts)s::timestamptz[], %(excuse_ends)s::timestamptz[]) AS excuse (starts, ends)
 ), reading AS (
     SELECT meter_id, reading_timestamp, reading_interval, energy_wh, irradiance_wm2, quality, source_system,
-        tstzrange(reading_timestamp, reading_timestamp + make_interval(secs => CASE reading_interval
-            WHEN 'hourly' THEN 3600 WHEN '15min' THEN 900 WHEN 'min' THEN 60 ELSE 1 END))
+        tstzrange(reading_timestamp, reading_timestamp + make_interval(secs => interval_seconds))
             * tstzrange(%(start)s, %(end)s) AS span
     FROM meter_reading
     WHERE meter_id = ANY (%(meters)s)
         AND reading_timestamp > %(start)s::timestamptz - interval '1 hour' AND reading_timestamp < %(end)s
-        AND reading_interval <> 'daily'
+        AND interval_seconds <= 3600
 ), classified AS (
     SELECT reading.*,
         CASE

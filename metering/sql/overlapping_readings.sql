@@ -1,21 +1,42 @@
--- Readings of a meter that last into the next one, where one of the two was staged: readings of two lengths, or of a
--- clock that is off by less than one. A local day is taken for its shortest, 23 hours.
--- Gives the staged line, both times and the interval of the first, by line, and the number of all.
-WITH pair AS (
-    SELECT reading_interval, reading_timestamp AS first_at,
-        lead(reading_timestamp) OVER (ORDER BY reading_timestamp) AS second_at
-    FROM meter_reading
-    WHERE meter_id = %(meter)s AND reading_timestamp > %(first)s::timestamptz - interval '1 day'
-        AND reading_timestamp < %(last)s::timestamptz + interval '1 day'
+-- Readings of a meter that last into the next one, of which one came with this load: readings of two lengths, or of a
+-- clock that is off by less than one. Looked for in spans, their neighbours included.
+-- Gives meter, both times and the interval of the first, by time, and the number of all.
+WITH near AS (
+    SELECT DISTINCT meter_id, reading_timestamp, reading_interval, interval_seconds, ingestion_log_id
+    FROM unnest(%(meters)s::bigint[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
+            AS span (of_meter, first_at, last_at)
+        CROSS JOIN LATERAL (
+            (
+                SELECT * FROM meter_reading
+                WHERE meter_id = of_meter AND reading_timestamp < first_at
+                    AND reading_timestamp >= first_at - interval '25 hours'
+                    AND reading_timestamp BETWEEN %(first)s AND %(last)s
+                ORDER BY reading_timestamp DESC
+                LIMIT 1
+            )
+            UNION ALL
+            SELECT * FROM meter_reading
+            WHERE meter_id = of_meter AND reading_timestamp BETWEEN first_at AND last_at
+                AND reading_timestamp BETWEEN %(first)s AND %(last)s
+            UNION ALL
+            (
+                SELECT * FROM meter_reading
+                WHERE meter_id = of_meter AND reading_timestamp > last_at
+                    AND reading_timestamp <= last_at + interval '25 hours'
+                    AND reading_timestamp BETWEEN %(first)s AND %(last)s
+                ORDER BY reading_timestamp
+                LIMIT 1
+            )
+        ) AS reading
+), pair AS (
+    SELECT meter_id, reading_interval, interval_seconds, reading_timestamp AS first_at,
+        lead(reading_timestamp) OVER following AS second_at,
+        %(log)s IN (ingestion_log_id, lead(ingestion_log_id) OVER following) AS is_ours
+    FROM near
+    WINDOW following AS (PARTITION BY meter_id ORDER BY reading_timestamp)
 )
-SELECT coalesce(second.line, first.line) AS line, first_at, reading_interval, second_at, count(*) OVER ()
+SELECT meter_id, first_at, reading_interval, second_at, count(*) OVER ()
 FROM pair
-    LEFT JOIN staged_reading AS first ON first.reading_timestamp = pair.first_at
-    LEFT JOIN staged_reading AS second ON second.reading_timestamp = pair.second_at
-WHERE coalesce(second.line, first.line) IS NOT NULL
-    AND second_at < first_at + CASE reading_interval
-        WHEN 'daily' THEN interval '23 hours' WHEN 'hourly' THEN interval '1 hour'
-        WHEN '15min' THEN interval '15 minutes' WHEN 'min' THEN interval '1 minute'
-        WHEN 'sec' THEN interval '1 second' ELSE interval '1 millisecond' END
-ORDER BY line
+WHERE is_ours AND second_at < first_at + make_interval(secs => interval_seconds)
+ORDER BY first_at, meter_id
 LIMIT %(limit)s

@@ -29,12 +29,14 @@ from tests.factories import (
     DefaultEventTypeFactory,
     EventFactory,
     NotificationTypeFactory,
+    ReadingChangeFactory,
     RuleOutputTypeFactory,
 )
 
 pytestmark = pytest.mark.django_db
 
 NOVEMBER = parse_period("2025-11")
+NOVEMBER_OVER = datetime(2025, 12, 1, tzinfo=UTC)
 PAYLOAD: dict[str, object] = {
     "threshold": 95,
     "threshold_unit": "percent",
@@ -91,6 +93,14 @@ def versions() -> list[tuple[object, ...]]:
         )
         found: list[tuple[object, ...]] = cursor.fetchall()
     return found
+
+
+def stale_verdicts() -> int:
+    """How many verdicts are older than their readings."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM stale_verdict")
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 # --- one verdict
@@ -156,6 +166,29 @@ def test_an_error_in_the_middle_leaves_nothing(clause: Clause) -> None:
 
 
 # --- again
+
+
+def test_the_same_verdict_on_changed_readings_is_current_again(clause: Clause) -> None:
+    write(clause, 90)
+    RuleOutput.objects.update(computed_at=NOVEMBER_OVER)
+    ReadingChangeFactory.create(
+        meter__project=clause.contract.project,
+        period_start=NOVEMBER_OVER - timedelta(days=9),
+        period_end=NOVEMBER_OVER - timedelta(days=8),
+        aggregated_at=NOVEMBER_OVER + timedelta(hours=1),
+    )
+    assert stale_verdicts() == 1
+    _, outcome = write(clause, 90)
+    assert (outcome, stale_verdicts()) == (Outcome.UNCHANGED, 0)
+
+
+def test_another_verdict_on_changed_readings_is_current(clause: Clause) -> None:
+    write(clause, 90)
+    RuleOutput.objects.update(computed_at=NOVEMBER_OVER)
+    _, outcome = write(clause, 91)
+    (computed_at,) = RuleOutput.objects.values_list("computed_at", flat=True)
+    assert outcome is Outcome.UPDATED
+    assert computed_at > NOVEMBER_OVER
 
 
 def test_the_same_verdict_writes_nothing(clause: Clause) -> None:

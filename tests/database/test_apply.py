@@ -119,7 +119,7 @@ def test_it_leaves_the_session_as_it_was(
     migrated_copy: Database, apply: Apply, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """Django writes its row afterwards, into a schema that the files do not see."""
-    apply(migrated_copy, HEAD + LAST.replace("trial_unit", "idx_meter_reading_source"))
+    apply(migrated_copy, HEAD + LAST.replace("trial_unit", "idx_meter_reading_time"))
     _, count = recorded(migrated_copy)
     with migrated_copy.connect() as session:
         assert session.execute("SELECT count(*) FROM django.django_migrations").fetchone() == (count,)

@@ -470,7 +470,7 @@ def test_the_manifest_of_another_backup_is_noticed(good: Backup, tmp_path: Path)
         ("SELECT setval('currency_id_seq', 1)", "sequence public.currency_id_seq stands at 1, before"),
         ("ALTER TABLE ingestion_log DISABLE ROW LEVEL SECURITY", "row security ingestion_log is defined"),
         ("GRANT DELETE ON currency TO anon", "grant table currency to anon"),
-        ("DROP INDEX idx_meter_reading_org", "index .* is missing"),
+        ("DROP INDEX idx_meter_reading_time", "index .* is missing"),
     ],
 )  # fmt: skip
 def test_contents_differ_by_every_change(copy: Database, statement: str, noticed: str) -> None:

@@ -82,7 +82,7 @@ FAULTS = [
     ("CREATE EXTENSION btree_gist; ALTER TABLE fault ADD CONSTRAINT one EXCLUDE (id WITH =)", "exclusion fault.one"),
     ("DROP INDEX idx_meter_project_id", "index meter.idx_meter_project_id"),
     ("ALTER INDEX idx_meter_project_id RENAME TO idx_meter_project", "index meter.idx_meter_project"),
-    ("DROP INDEX idx_meter_reading_source", "index meter_reading.idx_meter_reading_source"),
+    ("DROP INDEX idx_meter_reading_time", "index meter_reading.idx_meter_reading_time"),
     ("CREATE INDEX extra ON ONLY meter_reading (quality)", "index meter_reading.extra"),
     (
         "DROP INDEX idx_clause_confidence_score; CREATE INDEX idx_clause_confidence_score ON clause (confidence_score)",
@@ -188,7 +188,7 @@ def test_a_name_that_django_chooses_can_be_passed_over(
         ("CREATE INDEX again ON meter (asset_id)", "index meter (asset_id)"),
         ("CREATE UNIQUE INDEX single ON meter (asset_id)", "index meter.single"),
         ("CREATE INDEX partial ON meter (asset_id) WHERE unit IS NULL", "index meter.partial"),
-        ("ALTER INDEX idx_meter_reading_source RENAME TO ix", "index meter_reading.ix"),
+        ("ALTER INDEX idx_meter_reading_time RENAME TO ix", "index meter_reading.ix"),
         ("ALTER TABLE event RENAME CONSTRAINT event_times_check TO times", "check event.times"),
         ("ALTER TABLE currency RENAME CONSTRAINT currency_code_key TO code", "unique currency.code"),
     ],

@@ -211,7 +211,10 @@ def test_no_two_lines_share_a_stretch_and_few_cross(diagram: Diagram) -> None:
 
 def test_a_lock_stands_where_row_security_is_on(text: str) -> None:
     heads = {name.partition(":")[2]: cell.get("value", "") for name, cell in cells(text).items() if "/table:" in name}
-    guarded = {"contract_pii_mapping", "integration_credential", "integration_site", "ingestion_log"}
+    guarded = {
+        *("contract_pii_mapping", "integration_credential", "integration_site", "ingestion_log", "file_mapping"),
+        *("reading_archive", "reading_archive_file", "reading_change", "rejected_reading"),
+    }
     assert {name for name, head in heads.items() if "🔒" in head} == guarded
 
 

@@ -34,7 +34,7 @@ MISSING: frozenset[str] = frozenset()
 EDITED = {
     "metering/models/meters.py": r"s/^    unit = models.CharField(null=True, blank=True)$/&\n"
     r"    colour = models.CharField(null=True, blank=True)/",
-    "database/migrations/017_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
+    "database/migrations/023_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
     ".env.local": "s/^FRONTIER_ENV=.*/FRONTIER_ENV=development/",
 }
 
@@ -124,7 +124,7 @@ def test_every_command_line_of_the_guide_runs_in_its_order(machine: Machine) -> 
         machine.run(lines)
     assert machine.run("git status --short --untracked-files=no") == ""
     assert machine.run("git log origin/main --format=%s").splitlines() == [
-        "database: Take the snapshot v3.2.",
+        "database: Take the snapshot v3.3.",
         "metering: Keep the colour of a meter.",
         "start",
     ]
@@ -314,9 +314,20 @@ def test_the_index_of_functions_is_that_of_the_catalog(from_files: Database) -> 
     )
 
 
-def test_there_is_no_view_to_list(from_files: Database) -> None:
+def test_every_view_is_listed_with_its_comment_under_the_file_that_makes_it(from_files: Database) -> None:
     with from_files.connect() as session:
-        assert [identity for kind, identity in read_catalog(session) if "view" in kind] == []
+        catalog = read_catalog(session)
+    views = [identity for kind, identity in catalog if "view" in kind]
+    maker = {
+        view: file.name for file in read_history() for view in views if f"CREATE OR REPLACE VIEW {view} " in file.sql
+    }
+    page = (history.ROOT / "views" / "README.md").read_text()
+    listed = {
+        name: (section.partition("\n")[0], about)
+        for section in page.split("\n## ")[1:]
+        for name, about in re.findall(r"^- `(\w+)`: (.+)$", section, re.MULTILINE)
+    }
+    assert listed == {view: (maker[view], catalog["comment", f"view {view}"]) for view in views}
 
 
 @pytest.mark.parametrize("page", ["sql", "seed"])

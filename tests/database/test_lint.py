@@ -60,7 +60,7 @@ BROKEN = [
     ),
     (
         "concurrently-on-partitioned",
-        f"{NO_TRANSACTION} because of the index\nDROP INDEX CONCURRENTLY IF EXISTS idx_meter_reading_source",
+        f"{NO_TRANSACTION} because of the index\nDROP INDEX CONCURRENTLY IF EXISTS idx_meter_reading_time",
     ),
     (
         "not-valid-on-partitioned",
@@ -94,7 +94,7 @@ BROKEN = [
         " INDEX IF NOT EXISTS i ON asset (m)",
     ),
     ("table-without-comment", "CREATE TABLE IF NOT EXISTS visit (id bigint PRIMARY KEY)"),
-    ("drop-without-if-exists", "DROP INDEX idx_meter_reading_source"),
+    ("drop-without-if-exists", "DROP INDEX idx_meter_reading_time"),
     ("drop-without-if-exists", "ALTER TABLE meter DROP CONSTRAINT meter_pkey"),
     ("drop-without-if-exists", "DROP POLICY ingestion_log_org_policy ON ingestion_log"),
     ("not-repeatable", "CREATE TABLE visit (id bigint PRIMARY KEY); COMMENT ON TABLE visit IS 'Fact: a visit.'"),

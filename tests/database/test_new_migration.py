@@ -15,13 +15,18 @@ from database.catalog import read_catalog
 from database.drafting import Draft, DraftError
 from database.history import read_history
 from database.scratch import Database, run_psql, scratch_database
-from tests.database.conftest import run
+from tests.database.conftest import PROJECT, run
 
 pytestmark = pytest.mark.any_server
 
 NEXT = len(read_history())
 METER_MODEL = "    model = models.CharField(null=True, blank=True)\n"
 DONE, ERROR, NEEDS_A_PERSON, REFUSED = 0, 1, 3, 7
+
+
+def next_of(app: str) -> str:
+    """The number of the next Django migration of an app."""
+    return f"{len(list((PROJECT / app / 'migrations').glob('0*.py'))) + 1:04d}"
 
 
 def change(project: Path, path: str, old: str, new: str) -> None:
@@ -76,7 +81,7 @@ def test_a_new_column_becomes_one_file_and_one_migration(
     assert (done.returncode, done.stderr) == (DONE, "")
 
     sql = f"database/migrations/{NEXT:03d}_add_meter_colour.sql"
-    twin = "metering/migrations/0009_add_meter_colour.py"
+    twin = f"metering/migrations/{next_of('metering')}_add_meter_colour.py"
     after = files_of(project_copy)
     assert after.keys() - before.keys() == {sql, twin}
     assert after[sql] == (
@@ -126,15 +131,14 @@ def test_a_change_of_several_apps_is_one_file_that_the_others_follow(
     assert "COMMENT ON TABLE site IS 'Fact: a site, with a comma; and a semicolon.';" in sql
     assert "CREATE OR REPLACE FUNCTION pgtrigger_no_delete_" in sql
     assert "CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore" not in sql
-    carrier, follower = (files[f"{app}/migrations/{number}_sites_of_meters.py"] for app, number in APPS)
+    carrier, follower = (files[f"{app}/migrations/{next_of(app)}_sites_of_meters.py"] for app in ("core", "metering"))
     assert "database.operations.RunSQLFile(" in carrier
     assert "database.operations.SQLFileState(" in follower
-    assert '("core", "0012_sites_of_meters"),' in follower
+    assert f'("core", "{next_of("core")}_sites_of_meters"),' in follower
     in_step(project_copy, server)
     assert_repeatable(project_copy / "database/migrations" / name, at_head)
 
 
-APPS = (("core", "0012"), ("metering", "0009"))
 IMPORTS = "from core.models.projects import Project, Site"
 SITE = '''
 
@@ -168,7 +172,7 @@ def test_what_only_django_knows_becomes_a_follower_of_the_newest_file(project_co
     done = run(server, "new_migration", "explain model", project=project_copy)
     assert (done.returncode, done.stderr) == (DONE, "")
     (added,) = files_of(project_copy).keys() - before.keys()
-    assert added == "metering/migrations/0009_explain_model.py"
+    assert added == f"metering/migrations/{next_of('metering')}_explain_model.py"
     text = files_of(project_copy)[added]
     assert "database.operations.SQLFileState(" in text
     assert f'file_name="{read_history()[-1].name}"' in text
@@ -180,14 +184,14 @@ def test_a_new_label_of_an_enum_is_added_in_its_place(project_copy: Path, server
         project_copy,
         "core/models/vocabulary.py",
         '    HOURLY = "hourly", "hourly"\n',
-        '    HOURLY = "hourly", "hourly"\n    HALF_HOUR = "30min", "half an hour"\n',
+        '    HOURLY = "hourly", "hourly"\n    TEN_MINUTES = "10min", "ten minutes"\n',
     )
     before = files_of(project_copy)
-    done = run(server, "new_migration", "half hours", "--dry-run", "--json", project=project_copy)
+    done = run(server, "new_migration", "ten minutes", "--dry-run", "--json", project=project_copy)
     assert files_of(project_copy) == before
     draft = json.loads(done.stdout)
-    assert "ALTER TYPE updated_frequency ADD VALUE IF NOT EXISTS '30min' AFTER 'hourly';\n" in draft["sql"]
-    assert draft["name"] == f"{NEXT:03d}_half_hours.sql"
+    assert "ALTER TYPE updated_frequency ADD VALUE IF NOT EXISTS '10min' AFTER 'hourly';\n" in draft["sql"]
+    assert draft["name"] == f"{NEXT:03d}_ten_minutes.sql"
     assert len(draft["files"]) == 4
 
 
@@ -333,10 +337,10 @@ def test_a_draft_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_label_that_the_model_lost_is_not_left_to_chance(project_copy: Path, server: Database) -> None:
-    change(project_copy, "core/models/vocabulary.py", '    MILLISECOND = "millisec", "millisecond"\n', "")
-    done = run(server, "new_migration", "no milliseconds", project=project_copy)
+    change(project_copy, "metering/models/context.py", '    LOW = "low", "low"\n', "")
+    done = run(server, "new_migration", "no low severity", project=project_copy)
     assert done.returncode == ERROR
-    assert "updated_frequency has millisec, which the model has not: PostgreSQL drops no label." in done.stderr
+    assert "severity has low, which the model has not: PostgreSQL drops no label." in done.stderr
 
 
 def test_logins_are_left_to_django(project_copy: Path, server: Database) -> None:

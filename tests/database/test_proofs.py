@@ -29,6 +29,8 @@ DELETE_RULE = "Django follows this rule itself and leaves none in the database"
 POLICY = "Django knows no row security"
 STAMP = "keeps updated_at for clients other than Django; no model relies on it"
 PARTITIONED = "partitioned by month; Django's save and delete find a row by its id, which the sequence keeps unique"
+REFERENCES = "keeps for each statement what a foreign key would keep row by row; Django's keys of readings name none"
+VIEW = "Django makes no views; people and programs read it by SQL"
 CALLS_FUNCTION = "calls a function of the schema, which Django could not check in Python"
 
 # What the files make and the models do not, each with its reason.
@@ -42,15 +44,32 @@ ONLY_IN_FILES: dict[Key, str] = {
     ("policy", "contract_pii_mapping.contract_pii_mapping_insert_policy"): POLICY,
     ("policy", "contract_pii_mapping.contract_pii_mapping_select_policy"): POLICY,
     ("policy", "contract_pii_mapping.contract_pii_mapping_update_policy"): POLICY,
-    ("policy", "ingestion_log.ingestion_log_org_policy"): POLICY,
-    ("policy", "ingestion_log.ingestion_log_service_policy"): POLICY,
-    ("policy", "integration_credential.integration_credential_org_policy"): POLICY,
-    ("policy", "integration_credential.integration_credential_service_policy"): POLICY,
-    ("policy", "integration_site.integration_site_org_policy"): POLICY,
-    ("policy", "integration_site.integration_site_service_policy"): POLICY,
+    ("policy", "reading_archive.reading_archive_service_policy"): POLICY,
+    **{
+        ("policy", f"{table}.{table}_{group}_policy"): POLICY
+        for table in (
+            *("file_mapping", "ingestion_log", "integration_credential", "integration_site"),
+            *("reading_archive_file", "reading_change", "rejected_reading"),
+        )
+        for group in ("org", "service")
+    },
     ("primary key", "meter_reading (id, reading_timestamp)"): PARTITIONED,
+    ("trigger", "file_mapping.file_mapping_updated"): STAMP,
     ("trigger", "integration_credential.integration_credential_updated"): STAMP,
     ("trigger", "integration_site.integration_site_updated"): STAMP,
+    ("trigger", "meter_aggregate.meter_aggregate_insert_references"): REFERENCES,
+    ("trigger", "meter_aggregate.meter_aggregate_update_references"): REFERENCES,
+    ("trigger", "meter.meter_with_readings_keeps_its_project"): REFERENCES,
+    ("trigger", "meter.meter_with_readings_stays"): REFERENCES,
+    ("trigger", "meter.meters_with_readings_are_not_truncated"): REFERENCES,
+    ("trigger", "meter_reading.meter_reading_insert_references"): REFERENCES,
+    ("trigger", "meter_reading.meter_reading_update_references"): REFERENCES,
+    ("trigger", "project.project_with_readings_keeps_its_organization"): REFERENCES,
+    **{
+        key: VIEW
+        for view in ("organization_energy", "project_energy", "stale_invoice_draft", "stale_verdict")
+        for key in (("view", view), ("comment", f"view {view}"))
+    },
 }
 ONLY_IN_MODELS: dict[Key, str] = {
     ("primary key", "meter_reading (id)"): PARTITIONED,
@@ -81,10 +100,13 @@ UNLIKE: dict[Key, tuple[str, str, str]] = {
         " WHERE (is_active AND sync_enabled)",
         "the same rows, written as the inventory writes them",
     ),
-    ("row security", "contract_pii_mapping"): ("ENABLED", "DISABLED", POLICY),
-    ("row security", "ingestion_log"): ("ENABLED", "DISABLED", POLICY),
-    ("row security", "integration_credential"): ("ENABLED", "DISABLED", POLICY),
-    ("row security", "integration_site"): ("ENABLED", "DISABLED", POLICY),
+    **{
+        ("row security", table): ("ENABLED", "DISABLED", POLICY)
+        for table in (
+            *("contract_pii_mapping", "file_mapping", "ingestion_log", "integration_credential", "integration_site"),
+            *("reading_archive", "reading_archive_file", "reading_change", "rejected_reading"),
+        )
+    },
     ("table", "meter_reading"): ("TABLE PARTITION BY RANGE (reading_timestamp)", "TABLE", PARTITIONED),
     **{
         ("foreign key", f"{table} ({column})"): (
@@ -94,11 +116,14 @@ UNLIKE: dict[Key, tuple[str, str, str]] = {
         )
         for table, column, target, rule in (
             ("contract_pii_mapping", "contract_id", "contract", "CASCADE"),
+            ("file_mapping", "organization_id", "organization", "CASCADE"),
             ("integration_credential", "organization_id", "organization", "CASCADE"),
             ("integration_site", "integration_credential_id", "integration_credential", "CASCADE"),
             ("integration_site", "meter_id", "meter", "SET NULL"),
             ("integration_site", "organization_id", "organization", "CASCADE"),
             ("integration_site", "project_id", "project", "SET NULL"),
+            ("rejected_reading", "ingestion_log_id", "ingestion_log", "CASCADE"),
+            ("rejected_reading", "organization_id", "organization", "CASCADE"),
         )
     },
 }

@@ -210,6 +210,11 @@ SPOILED = [
         " policies are not those of meter_reading",
     ),
     (
+        "DROP TRIGGER meter_reading_insert_references ON meter_reading_2025_11",
+        "partitions_guard_like_their_parent",
+        "meter_reading_2025_11 triggers are not those of meter_reading",
+    ),
+    (
         "DO $$ BEGIN EXECUTE format('DROP TABLE meter_reading_%s',"
         " to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYY_MM')); END $$",
         "partitions_reach_ahead",
@@ -223,8 +228,20 @@ SPOILED = [
     (f"UPDATE event SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
     (f"UPDATE notification SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
     (f"UPDATE default_event SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
-    (f"UPDATE meter_aggregate SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
-    (f"UPDATE meter_reading SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
+    (
+        "SET LOCAL session_replication_role = replica;"
+        f" UPDATE meter_aggregate SET organization_id = {OTHER_ORGANIZATION};"
+        " SET LOCAL session_replication_role = origin",
+        "tenants_agree",
+        None,
+    ),
+    (
+        "SET LOCAL session_replication_role = replica;"
+        f" UPDATE meter_reading SET organization_id = {OTHER_ORGANIZATION};"
+        " SET LOCAL session_replication_role = origin",
+        "tenants_agree",
+        None,
+    ),
     (f"UPDATE contract SET organization_id = {OTHER_ORGANIZATION}", "tenants_agree", None),
     (f"UPDATE clause SET project_id = {OTHER_PROJECT}", "projects_agree", None),
     (f"UPDATE clause_tariff SET project_id = {OTHER_PROJECT}", "projects_agree", None),
@@ -234,7 +251,12 @@ SPOILED = [
     (f"UPDATE invoice_header SET project_id = {OTHER_PROJECT}", "projects_agree", None),
     (f"UPDATE received_invoice_header SET project_id = {OTHER_PROJECT}", "projects_agree", None),
     (f"UPDATE fault SET project_id = {OTHER_PROJECT}", "projects_agree", None),
-    (f"UPDATE meter_reading SET project_id = {OTHER_PROJECT}", "projects_agree", None),
+    (
+        f"SET LOCAL session_replication_role = replica; UPDATE meter_reading SET project_id = {OTHER_PROJECT};"
+        " SET LOCAL session_replication_role = origin",
+        "projects_agree",
+        None,
+    ),
     (f"UPDATE default_event SET contract_id = {O_AND_M} WHERE contract_id = {PPA}", "contracts_agree", None),
     (
         f"UPDATE clause_tariff SET contract_id = {O_AND_M}, valid_from = '2024-01-01', valid_to = '2024-01-31'"
@@ -252,6 +274,14 @@ SPOILED = [
         "UPDATE invoice_comparison_line_item SET invoice_comparison_id = (SELECT max(id) FROM invoice_comparison)",
         "contracts_agree",
         None,
+    ),
+    (
+        "SET LOCAL session_replication_role = replica;"
+        "INSERT INTO meter_reading (organization_id, project_id, meter_id, source_system, reading_timestamp)"
+        " SELECT organization_id, id, 4711, 'manual', '2025-11-10 03:00-07' FROM project LIMIT 1;"
+        " SET LOCAL session_replication_role = origin",
+        "readings_have_a_meter",
+        "meter_reading of meter 4711 1 readings of a meter that does not exist",
     ),
     (
         # At night: without energy and irradiance, so that no sum changes.

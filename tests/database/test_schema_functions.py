@@ -535,7 +535,7 @@ def test_a_new_partition_is_guarded_like_its_parent(session: psycopg.Connection)
     catalog = read_catalog(session)
 
     def told(table: str) -> dict[tuple[str, str], str]:
-        kinds = ("row security", "policy", "grant", "column", "check", "comment", "index")
+        kinds = ("row security", "policy", "grant", "column", "check", "comment", "index", "trigger")
         about = {key: text for key, text in catalog.items() if key[0] in kinds}
         found = {}
         for (kind, identity), text in about.items():
@@ -661,6 +661,43 @@ def test_007_takes_the_span_of_old_aggregates_from_their_billing_period(old: Dat
             "2024-03-01 00:00:00+00",
             Decimal("12.000000000000"),
         )
+
+
+def test_019_gives_old_readings_their_length_and_old_partitions_the_checks(server: Database) -> None:
+    """A day is the local one: in New York 23 hours in March, 25 in November."""
+    readings = (
+        ("2026-03-08 05:00+00", "daily", 23 * 3600),
+        ("2026-03-09 04:00+00", "daily", 24 * 3600),
+        ("2026-11-01 04:00+00", "daily", 25 * 3600),
+        ("2026-11-03 05:00+00", "hourly", 3600),
+        ("2026-11-03 06:00+00", "15min", 900),
+        ("2026-11-03 06:15+00", "min", 60),
+        ("2026-11-03 06:16+00", "sec", 1),
+        ("2026-11-03 06:17+00", "millisec", 1),
+    )
+    with scratch_database(server) as database:
+        apply_with_psql(database, read_history()[:18])
+        with database.connect() as session:
+            world = plant(session)
+            session.execute("UPDATE project SET time_zone = 'America/New_York'")
+            for month in ("2026-03-01", "2026-11-01"):
+                session.execute("SELECT create_meter_reading_partition(%s)", [month])
+            for moment, interval, _ in readings:
+                session.execute(
+                    "INSERT INTO meter_reading (organization_id, project_id, meter_id, source_system,"
+                    " reading_timestamp, reading_interval, energy_wh) VALUES (%s, %s, %s, 'manual', %s, %s, 7)",
+                    [world.organization, world.project, world.meter, moment, interval],
+                )
+            for _ in range(2):
+                run_psql(database, find_file("019_lean_metering.sql").path)
+                assert session.execute(
+                    "SELECT reading_interval::text, interval_seconds, energy_wh FROM meter_reading"
+                    " ORDER BY reading_timestamp"
+                ).fetchall() == [(interval, seconds, 7) for _, interval, seconds in readings]
+            with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                session.execute("UPDATE meter_reading_2026_03 SET meter_id = 4711")
+            with pytest.raises(psycopg.errors.CheckViolation):
+                session.execute("UPDATE meter_reading SET interval_seconds = 86400 WHERE reading_interval = 'hourly'")
 
 
 def test_001_links_roles_by_e_mail_and_refuses_those_of_nobody(server: Database) -> None:

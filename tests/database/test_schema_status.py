@@ -78,7 +78,8 @@ def test_after_migrate_every_file_is_applied_and_live(migrated: Database, ask: A
     for row, file in zip(found, read_history(), strict=True):
         assert (row.number, row.name) == (file.number, file.name)
         assert (row.state, row.migrated, row.ledger, row.cure) == (State.APPLIED, True, "same", "")
-        assert row.live == row.objects > 0
+        assert row.live == row.objects
+        assert row.objects > 0 or row.name == "017_reading_interval_labels.sql"  # labels are no objects of their own
         assert row.applied_by == migrated.libpq["user"]
         assert row.duration_ms is not None
         assert row.applied_at is not None

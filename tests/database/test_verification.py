@@ -59,8 +59,8 @@ DRIFTS = {
     "ALTER TABLE fault DROP CONSTRAINT fault_pkey CASCADE": "primary key fault.fault_pkey",
     # indexes and statistics
     "CREATE INDEX trial ON meter (unit)": "index meter.trial",
-    "DROP INDEX idx_meter_reading_source": "index meter_reading.idx_meter_reading_source",
-    "ALTER INDEX idx_meter_reading_source RENAME TO trial": "index meter_reading.trial",
+    "DROP INDEX idx_meter_reading_time": "index meter_reading.idx_meter_reading_time",
+    "ALTER INDEX idx_meter_reading_time RENAME TO trial": "index meter_reading.trial",
     "CREATE UNIQUE INDEX trial ON meter (unit) WHERE unit = 'kWh'": "index meter.trial",
     "CREATE STATISTICS trial ON project_id, unit FROM meter": "statistics trial",
     # enums, domains, sequences

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from core.models.vocabulary import UpdatedFrequency
+from core.periods import day_in_zone, zone
 from metering.models import Meter, MeterReading, Quality, SourceSystem
 from metering.partitions import ensure_months
 from tests.factories import DataSourceFactory, MeterFactory, ProjectFactory
@@ -15,7 +16,9 @@ from tests.factories import DataSourceFactory, MeterFactory, ProjectFactory
 QUARTER = timedelta(minutes=15)
 LENGTHS = {
     UpdatedFrequency.HOURLY: timedelta(hours=1),
+    UpdatedFrequency.HALF_HOUR: timedelta(minutes=30),
     UpdatedFrequency.QUARTER_HOUR: QUARTER,
+    UpdatedFrequency.FIVE_MINUTES: timedelta(minutes=5),
     UpdatedFrequency.MINUTE: timedelta(minutes=1),
 }
 Number = Decimal | int | None
@@ -52,6 +55,7 @@ def put(
             source_system=SourceSystem.MANUAL,
             reading_timestamp=start,
             reading_interval=interval,
+            interval_seconds=seconds(meter, start, interval),
             energy_wh=energy,
             irradiance_wm2=irradiance,
             quality=Quality.MISSING if energy is None else Quality.MEASURED,
@@ -62,6 +66,14 @@ def put(
         starts = [reading.reading_timestamp for reading in readings]
         ensure_months(min(starts), max(starts))
         MeterReading.objects.bulk_create(readings)
+
+
+def seconds(meter: Meter, start: datetime, interval: UpdatedFrequency) -> int:
+    """The length of a reading; a day is as long as the one of the project that begins then."""
+    if interval is not UpdatedFrequency.DAILY:
+        return LENGTHS[interval] // timedelta(seconds=1)
+    local = zone(meter.project.time_zone)
+    return day_in_zone(start.astimezone(local).date(), local).seconds
 
 
 def rows(query: str, *values: Any) -> Rows:

@@ -18,7 +18,13 @@ from core.periods import day_in_zone
 from metering.aggregation import roll_up, roll_up_all
 from metering.models import Meter, MeterAggregate, MeterReading
 from metering.partitions import EARLIEST
-from tests.factories import BillingPeriodFactory
+from tests.factories import (
+    BillingPeriodFactory,
+    MeterAggregateFactory,
+    MeterFactory,
+    ProjectFactory,
+    ReadingArchiveFactory,
+)
 from tests.metering.readings import QUARTER, Rows, plant, put, rows, store, versions
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +170,156 @@ def test_a_meter_may_change_from_days_to_hours() -> None:
     assert only(meter, "monthly").energy_wh == 3400
 
 
+@pytest.mark.parametrize("interval, each", [(UpdatedFrequency.FIVE_MINUTES, 300), (UpdatedFrequency.HALF_HOUR, 1800)])
+def test_seconds_are_those_of_the_reading(interval: UpdatedFrequency, each: int) -> None:
+    meter = plant()
+    store(meter, MIDNIGHT, [(5, 500), (0, 500), (None, 500)], interval)
+    roll_up_readings(meter)
+    day = only(meter, "daily")
+    assert [day.seconds_available, day.seconds_expected] == [each, 2 * each]
+    assert day.seconds_unknown == 86_400 - 2 * each
+
+
+def test_a_billing_period_sums_the_days_that_it_names() -> None:
+    meter = plant("Asia/Kolkata")
+    store(meter, MIDNIGHT, [(1, 500)] * 24 * 40, UpdatedFrequency.HOURLY)
+    long = BillingPeriodFactory.create(start_date=date(2009, 3, 5), end_date=date(2009, 4, 2))
+    short = BillingPeriodFactory.create(start_date=date(2009, 3, 5), end_date=date(2009, 3, 6))
+    BillingPeriodFactory.create(start_date=date(2008, 3, 5), end_date=date(2008, 3, 6))
+    roll_up_readings(meter)
+    found = {span.billing_period: span for span in aggregates(meter, "billing")}
+    assert {period: span.energy_wh for period, span in found.items()} == {long: 29 * 24, short: 48}
+    assert found[short].period_start == datetime(2009, 3, 4, 18, 30, tzinfo=UTC)
+    assert [found[short].seconds_unknown, found[short].data_completeness_percent] == [0, 100]
+    assert roll_up_readings(meter) == 0
+
+
+def test_a_billing_period_that_comes_later_is_made_by_a_rebuild() -> None:
+    meter = plant()
+    store(meter, MIDNIGHT, [(1, 500)] * 96)
+    roll_up_readings(meter)
+    BillingPeriodFactory.create(start_date=date(2009, 3, 1), end_date=date(2009, 3, 2))
+    assert roll_up_all(EARLIEST, datetime.now(UTC)) == 1
+    assert only(meter, "billing").energy_wh == 96
+
+
+# --- registers
+
+
+def registers(meter: Meter, first: datetime, values: Sequence[tuple[int | None, int | None]]) -> None:
+    """Stores quarters, each a pair of energy and the register at its end."""
+    store(meter, first, [(energy, None) for energy, _ in values])
+    for n, (_, register) in enumerate(values):
+        MeterReading.objects.filter(meter=meter, reading_timestamp=first + n * QUARTER).update(register_wh=register)
+
+
+def test_registers_open_before_the_first_and_close_after_the_last_reading_that_tells() -> None:
+    meter = plant()
+    registers(meter, MIDNIGHT, [(None, 100), (5, 105), (7, 112), (None, None)])
+    registers(meter, MIDNIGHT + 5 * HOUR, [(8, 120), (3, None)])
+    roll_up_readings(meter)
+    assert [[hour.opening_register_wh, hour.closing_register_wh] for hour in aggregates(meter, "hourly")] == [
+        [100, 112],
+        [112, 120],
+    ]
+    for period_type in ("daily", "monthly"):
+        span = only(meter, period_type)
+        assert [span.opening_register_wh, span.closing_register_wh] == [100, 120]
+
+
+def test_a_register_that_turned_over_opens_with_what_is_known() -> None:
+    meter = plant()
+    registers(meter, MIDNIGHT, [(7, 2), (4, 6)])  # from 99,995 through 100,000 to 2
+    roll_up_readings(meter)
+    day = only(meter, "daily")
+    assert [day.opening_register_wh, day.closing_register_wh] == [2, 6]
+
+
+def test_without_registers_there_are_none() -> None:
+    meter = plant()
+    store(meter, MIDNIGHT, [(1, 500)])
+    roll_up_readings(meter)
+    assert (only(meter, "daily").opening_register_wh, only(meter, "daily").closing_register_wh) == (None, None)
+
+
+# --- readings that are gone
+
+
+def test_a_rebuild_removes_what_has_no_readings_any_more() -> None:
+    meter, other = plant(), plant()
+    for one in (meter, other):
+        store(one, MIDNIGHT, [(1, 500)] * 24 * 40, UpdatedFrequency.HOURLY)
+        roll_up_readings(one)
+    MeterReading.objects.filter(meter=meter, reading_timestamp__gte=MIDNIGHT + 30 * DAY + HOUR).delete()
+    MeterReading.objects.filter(meter=meter, reading_timestamp__range=(MIDNIGHT, MIDNIGHT + 23 * HOUR)).delete()
+    untouched = rows(ALL_COLUMNS, other.pk)
+    assert roll_up_all(EARLIEST, datetime.now(UTC)) > 0
+    assert len(aggregates(meter, "hourly")) == 29 * 24 + 1
+    assert [day.period_start.day for day in aggregates(meter, "daily")] == list(range(2, 32))
+    assert [month.energy_wh for month in aggregates(meter, "monthly")] == [29 * 24 + 1]
+    MeterReading.objects.filter(meter=meter).delete()
+    roll_up_all(EARLIEST, datetime.now(UTC))
+    assert not MeterAggregate.objects.filter(meter=meter).exists()
+    assert rows(ALL_COLUMNS, other.pk) == untouched
+
+
+@pytest.mark.parametrize("state", ["archived", "detached", "dropped"])
+def test_aggregates_of_archived_readings_stay(state: str) -> None:
+    meter, daily = plant("Asia/Kolkata"), plant()
+    store(meter, MIDNIGHT, [(1, 500)] * 48 * 33, UpdatedFrequency.HALF_HOUR)
+    put(daily, [(MIDNIGHT + n * DAY, 10, None) for n in range(33)], UpdatedFrequency.DAILY)
+    roll_up_all(EARLIEST, datetime.now(UTC))
+    ReadingArchiveFactory.create(month=date(2009, 3, 1), state=state)
+    before = rows(ALL_COLUMNS, meter.pk), rows(ALL_COLUMNS, daily.pk)
+    MeterReading.objects.filter(reading_timestamp__lt=datetime(2009, 4, 1, tzinfo=UTC)).delete()
+    if state != "archived":
+        # An hour of Kolkata begins in March and ends in April: half of its readings are gone.
+        assert roll_up_all(EARLIEST, datetime.now(UTC)) == 0
+        assert (rows(ALL_COLUMNS, meter.pk), rows(ALL_COLUMNS, daily.pk)) == before
+    MeterReading.objects.all().delete()
+    roll_up_all(EARLIEST, datetime.now(UTC))
+    assert {day.period_start.month for day in aggregates(daily, "daily")} == {3}
+    assert len(aggregates(daily, "daily")) == 31
+    # The first hour in April began in March.
+    assert len(aggregates(meter, "hourly")) == 31 * 24 + 1
+
+
+def test_restored_readings_count_again() -> None:
+    meter = plant()
+    store(meter, MIDNIGHT, [(1, 500)] * 96)
+    roll_up_readings(meter)
+    ReadingArchiveFactory.create(month=date(2009, 3, 1), state="restored")
+    MeterReading.objects.all().delete()
+    roll_up_all(EARLIEST, datetime.now(UTC))
+    assert not MeterAggregate.objects.exists()
+
+
+# --- projects and organizations
+
+
+def test_projects_and_organizations_sum_seconds_and_divide_once() -> None:
+    project = ProjectFactory.create()
+    near, far = MeterFactory.create(project=project), MeterFactory.create(project=project)
+    elsewhere = MeterFactory.create(project=ProjectFactory.create(organization=project.organization))
+    stranger = plant()
+    store(near, MIDNIGHT, [(1, 500)] * 9 + [(0, 500)])
+    store(far, MIDNIGHT, [(0, 500)])
+    store(elsewhere, MIDNIGHT, [(4, 500)])
+    store(stranger, MIDNIGHT, [(7, 500)])
+    for meter in (near, far, elsewhere, stranger):
+        roll_up_readings(meter)
+    asked = (
+        "SELECT energy_kwh, seconds_available, seconds_expected, availability_percent, meters FROM {} WHERE {} = %s"
+        " AND period_type = 'daily'"
+    )
+    assert rows(asked.format("project_energy", "project_id"), project.pk) == [
+        (Decimal("0.009"), 8100, 9900, Decimal("81.82"), 2)
+    ]
+    assert rows(asked.format("organization_energy", "organization_id"), project.organization_id) == [
+        (Decimal("0.013"), 9000, 10800, Decimal("83.33"), 3)
+    ]
+
+
 # --- the calendar
 
 
@@ -244,6 +400,23 @@ def test_a_changed_time_zone_leaves_no_span_of_the_old_one() -> None:
     assert rows(ALL_COLUMNS, meter.pk) == recut
     for period_type in ("hourly", "daily", "monthly"):
         assert sum(span.energy_wh or 0 for span in aggregates(meter, period_type)) == sum(range(24 * 40))
+
+
+@pytest.mark.parametrize(
+    "period_type, start, length", [("hourly", -timedelta(minutes=30), HOUR), ("daily", -timedelta(hours=5.5), DAY)]
+)
+def test_a_span_of_another_cut_that_reaches_into_new_ones_goes(
+    period_type: str, start: timedelta, length: timedelta
+) -> None:
+    meter = plant()
+    begun = MIDNIGHT + start
+    stray = MeterAggregateFactory.create(
+        meter=meter, period_type=period_type, period_start=begun, period_end=begun + length
+    )
+    store(meter, MIDNIGHT, [(1, 500)] * 96)
+    roll_up_readings(meter)
+    assert not MeterAggregate.objects.filter(pk=stray.pk).exists()
+    assert sum(span.energy_wh or 0 for span in aggregates(meter, period_type)) == 96
 
 
 # --- parts and the whole
@@ -329,15 +502,14 @@ def test_without_readings_there_is_nothing_to_roll_up() -> None:
 
 def test_many_meters_take_as_many_queries_as_one() -> None:
     def queries(meters: Sequence[Meter]) -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
-            roll_up([meter.pk for meter in meters], MIDNIGHT, MIDNIGHT + DAY)
+        with CaptureQueriesContext(connection) as captured:
+            # Within one month in every zone.
+            roll_up([meter.pk for meter in meters], MIDNIGHT + 2 * DAY, MIDNIGHT + 3 * DAY)
         return len(captured)
 
     meters = [plant(time_zone) for time_zone in ("UTC", "Asia/Kolkata", "UTC", "America/New_York")]
     for meter in meters:
-        store(meter, MIDNIGHT, [(1, 500)] * 96)
+        store(meter, MIDNIGHT + 2 * DAY, [(1, 500)] * 96)
     assert queries(meters) == queries(meters[:1])
     assert [sum(day.energy_wh or 0 for day in aggregates(meter, "daily")) for meter in meters] == [96] * 4
 

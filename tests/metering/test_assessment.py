@@ -18,9 +18,12 @@ from core.models.vocabulary import UpdatedFrequency
 from core.periods import Period, parse_period
 from core.rules import AvailabilityMeasurement, AvailabilityTerms, Status
 from database import seeds
+from database.scratch import Database
 from metering.assessment import Assessment, evaluate, measure_availability, settling_meters
 from metering.ingestion import ingest
 from metering.models import Meter, MeterReading
+from metering.months import ArchiveState, Month
+from metering.standings import LOCK_CLASS
 from tests.factories import (
     ClauseCategoryFactory,
     ClauseFactory,
@@ -606,6 +609,58 @@ def test_changed_readings_change_the_verdict_in_its_place(contract: Contract) ->
     assert default.evidence is not None
     assert str(default.evidence["values"]["actual"]) == "93.33333333"
     assert default.description == notice.description == output.description
+
+
+def archived(month: Month, state: ArchiveState) -> None:
+    """Has the account say that a month's readings left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reading_archive (month, partition_name, state, row_count, content_sha256)"
+            " VALUES (%s, %s, %s, 0, '')",
+            [month.start.date(), month.partition, state],
+        )
+
+
+@pytest.mark.parametrize("state", [ArchiveState.DETACHED, ArchiveState.DROPPED])
+def test_a_verdict_stands_while_its_readings_are_in_the_archive(contract: Contract, state: ArchiveState) -> None:
+    guarantee(contract)
+    november(contract, down=[3, 4, 5])
+    judged(contract)
+    before = versions(*WRITTEN)
+    MeterReading.objects.filter(reading_timestamp__day=4).delete()
+    archived(Month(2025, 11), state)
+    found = judged(contract)
+    assert "the readings of 2025-11 left the database and lie in the archive" in found.problem
+    assert "`manage.py partitions restore 2025-11`" in found.problem
+    assert found.verdict is None
+    assert versions(*WRITTEN) == before
+
+
+def test_a_period_that_begins_in_a_month_that_left_is_not_judged(contract: Contract) -> None:
+    guarantee(contract)
+    assert contract.project is not None
+    contract.project.time_zone = "Asia/Kolkata"
+    contract.project.save()
+    november(contract)
+    archived(Month(2025, 10), ArchiveState.DROPPED)
+    assert "partitions restore 2025-10`" in judged(contract).problem
+    assert nothing_written()
+
+
+def test_months_beside_the_period_may_have_left(contract: Contract) -> None:
+    guarantee(contract)
+    november(contract)
+    archived(Month(2025, 10), ArchiveState.DROPPED)
+    archived(Month(2025, 12), ArchiveState.DROPPED)
+    assert judged(contract).problem == ""
+
+
+def test_a_month_that_leaves_at_this_moment_is_not_judged(contract: Contract) -> None:
+    guarantee(contract)
+    with Database.of(connection).connect() as leaving:
+        leaving.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_CLASS, 2025 * 12 + 11])
+        assert "partitions restore 2025-11`" in judged(contract).problem
+    assert nothing_written()
 
 
 def test_nothing_is_written_where_reference_data_is_missing(contract: Contract) -> None:

@@ -396,16 +396,32 @@ def test_a_meter_may_change_the_length_of_its_readings(meter: Meter, write: Call
 def test_an_error_in_the_middle_leaves_nothing(meter: Meter, write: Callable[[str], Path]) -> None:
     before = stored()
     with connection.cursor() as cursor:
-        # The readings are in, the hours are not yet.
-        cursor.execute("ALTER TABLE meter_aggregate ADD CONSTRAINT full_disk CHECK (period_type <> 'daily')")
+        # The readings are in, what changed is not noted yet.
+        cursor.execute("ALTER TABLE reading_change ADD CONSTRAINT full_disk CHECK (rows_new = 0)")
     with pytest.raises(DatabaseError, match="full_disk"):
         ingest(write(GOOD), meter, MAPPING)
     assert stored() == before
     assert account().ingestion_status == "error"
     assert "full_disk" in str(account().error_message)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE meter_aggregate DROP CONSTRAINT full_disk")
+        cursor.execute("ALTER TABLE reading_change DROP CONSTRAINT full_disk")
     assert ingest(write(GOOD), meter, MAPPING).rows_loaded == 2
+
+
+def test_aggregates_that_an_error_left_out_are_made_when_the_file_is_offered_again(
+    meter: Meter, write: Callable[[str], Path]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE meter_aggregate ADD CONSTRAINT full_disk CHECK (period_type <> 'daily')")
+    with pytest.raises(DatabaseError, match="full_disk"):
+        ingest(write(GOOD), meter, MAPPING)
+    assert (MeterReading.objects.count(), MeterAggregate.objects.count()) == (2, 0)
+    assert account().ingestion_status == "success"
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE meter_aggregate DROP CONSTRAINT full_disk")
+    with pytest.raises(AlreadyLoaded):
+        ingest(write(GOOD), meter.project, MAPPING)
+    assert MeterAggregate.objects.get(period_type="monthly").energy_wh == 3750
 
 
 def at_once(*deeds: Callable[[], Ingested]) -> list[Ingested | Exception]:
@@ -467,13 +483,12 @@ def test_a_load_whose_session_is_killed_leaves_nothing_and_is_accounted_for(
     killer = connection.copy()
     killer.set_autocommit(False)
     with killer.cursor() as cursor:
-        cursor.execute("LOCK TABLE meter_aggregate")
+        cursor.execute("LOCK TABLE reading_change")
         results: list[Ingested | Exception] = []
         load = threading.Thread(target=lambda: results.extend(at_once(lambda: ingest(path, meter, MAPPING))))
         load.start()
         waiting = (
-            "SELECT pg_terminate_backend(pid) FROM pg_locks"
-            " WHERE relation = 'meter_aggregate'::regclass AND NOT granted"
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'reading_change'::regclass AND NOT granted"
         )
         while load.is_alive() and not cursor.execute(waiting).fetchall():
             load.join(0.01)

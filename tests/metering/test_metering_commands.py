@@ -19,8 +19,9 @@ from core.models.vocabulary import UpdatedFrequency
 from database.history import ROOT
 from database.management import Exit
 from database.scratch import Database
-from metering.models import IngestionLog, Meter, MeterAggregate, MeterReading
+from metering.models import FileMapping, IngestionLog, Meter, MeterAggregate, MeterReading
 from tests.factories import (
+    AssetFactory,
     ClauseCategoryFactory,
     ClauseFactory,
     ContractFactory,
@@ -167,6 +168,46 @@ def test_as_people_run_it_the_codes_are_those_of_the_process(meter: Meter, file:
     assert second.stderr.count("\n") == 1
     assert wrong.returncode == Exit.WRONG_USAGE
     assert rows("SELECT ingestion_status::text FROM ingestion_log ORDER BY id") == [("success",), ("skipped",)]
+
+
+def test_a_mapping_is_saved_once_and_named_from_then_on(meter: Meter, file: Path) -> None:
+    run("ingest_readings", file, *FLAGS, "--save-mapping", "North park")
+    saved = FileMapping.objects.get()
+    assert (saved.organization, saved.file_format, saved.mapping) == (meter.project.organization, "csv", DECLARED)
+    file.write_text(GOOD.replace("2.25", "2.75"))
+    assert "1 replaced" in run("ingest_readings", file, "--mapping-name", "North park")
+    file.write_text(GOOD.replace("kwh", "mwh"))
+    run("ingest_readings", file, "--mapping-name", "North park", "--energy-column", "mwh", "--energy-unit", "MWh")
+    assert MeterReading.objects.earliest("reading_timestamp").energy_wh == 1_500_000
+
+
+def test_a_saved_mapping_may_be_replaced(meter: Meter, file: Path) -> None:
+    run("ingest_readings", file, *FLAGS, "--save-mapping", "North park")
+    file.write_text(GOOD + "\n")
+    run("ingest_readings", file, "--mapping-name", "North park", "--label", "end", "--save-mapping", "North park")
+    assert FileMapping.objects.get().mapping == {**DECLARED, "label": "end"}
+
+
+def test_a_mapping_that_nobody_saved_is_an_error_that_lists_those_there_are(meter: Meter, file: Path) -> None:
+    run("ingest_readings", file, *FLAGS, "--save-mapping", "North park")
+    message = fails(Exit.ERROR, "ingest_readings", file, "--mapping-name", "North")
+    assert message == "no mapping is saved as 'North' for the organization: saved are 'North park'"
+
+
+def test_a_mapping_that_cannot_be_used_is_not_saved(meter: Meter, file: Path) -> None:
+    message = fails(Exit.WRONG_CONFIGURATION, "ingest_readings", file, *COLUMNS, "--save-mapping", "North park")
+    assert "label is missing" in message
+    assert not FileMapping.objects.exists()
+
+
+def test_a_projects_file_goes_to_several_meters(meter: Meter, file: Path) -> None:
+    for serial in ("A", "B"):
+        asset = AssetFactory.create(project=meter.project, serial_code=serial)
+        MeterFactory.create(project=meter.project, asset=asset)
+    file.write_text("time,kwh,device\n2009-03-01T10:00:00Z,1,A\n2009-03-01T10:00:00Z,2,B\n2009-03-01T10:00:00Z,2,X\n")
+    several = ["--project", meter.project_id, *FLAGS, "--device-column", "device"]
+    assert "line 4, 'X': no meter of the project" in fails(Exit.WRONG_CONFIGURATION, "ingest_readings", file, *several)
+    assert "2 new, 0 replaced, 0 unchanged, 1 rejected" in run("ingest_readings", file, *several, "--reject", "rows")
 
 
 # --- aggregate_readings

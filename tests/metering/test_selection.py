@@ -4,7 +4,7 @@ import pytest
 
 from metering.errors import MeteringError
 from metering.models import Meter
-from metering.selection import find_meter
+from metering.selection import find_meter, find_target
 from tests.factories import AssetFactory, MeterFactory, OrganizationFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +77,24 @@ def test_a_number_too_large_for_an_id_fits_nothing() -> None:
     MeterFactory.create()
     with pytest.raises(MeteringError, match="no meter fits"):
         find_meter(None, None, "9" * 30)
+
+
+def test_a_project_with_several_meters_is_a_target_itself(meters: list[Meter]) -> None:
+    park = meters[0].project
+    assert find_target("North", "Park", None) == park
+    assert find_target(None, str(park.pk), None) == park
+    assert find_target("North", "Park", "SN-1") == meters[0]
+
+
+def test_the_only_meter_of_a_project_is_meant_by_it(meters: list[Meter]) -> None:
+    assert find_target("South", "Park", None) == meters[2]
+
+
+def test_a_name_that_two_projects_have_is_no_target(meters: list[Meter]) -> None:
+    with pytest.raises(MeteringError, match="several meters fit project 'Park'"):
+        find_target(None, "Park", None)
+
+
+def test_without_a_project_several_meters_are_no_target(meters: list[Meter]) -> None:
+    with pytest.raises(MeteringError, match="several meters fit"):
+        find_target("North", None, None)

@@ -75,8 +75,8 @@ GROUP BY polrelid
 ORDER BY 1;
 
 -- name: partitions_guard_like_their_parent
--- Partitions whose owner, grants, row security or policies differ from their parent's: who names the partition itself
--- meets the partition's guards alone.
+-- Partitions whose owner, grants, row security, policies or triggers differ from their parent's: who names the partition
+-- itself meets the partition's guards alone.
 -- Cure: give the partition what its parent has; create_meter_reading_partition does so for a new one.
 \C partitions_guard_like_their_parent
 WITH guarded AS (
@@ -88,7 +88,10 @@ WITH guarded AS (
         (SELECT coalesce(string_agg(concat_ws(' ', polname, polcmd, polpermissive, polroles::text,
                 replace(pg_get_expr(polqual, polrelid), relname || '.', ''), '/',
                 replace(pg_get_expr(polwithcheck, polrelid), relname || '.', '')), ', ' ORDER BY polname), '')
-         FROM pg_policy WHERE polrelid = pg_class.oid) AS policies
+         FROM pg_policy WHERE polrelid = pg_class.oid) AS policies,
+        (SELECT coalesce(string_agg(regexp_replace(pg_get_triggerdef(pg_trigger.oid), ' ON \S+ ', ' ') || tgenabled::text,
+                ', ' ORDER BY tgname), '')
+         FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal) AS triggers
     FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 )
@@ -101,12 +104,14 @@ SELECT child.oid::regclass::text AS object, concat_ws('; ',
         || CASE WHEN child.relforcerowsecurity THEN '' ELSE 'not ' END || 'forced, other than that of '
         || parent.relname END,
     CASE WHEN child.grants <> parent.grants THEN 'grants are not those of ' || parent.relname END,
-    CASE WHEN child.policies <> parent.policies THEN 'policies are not those of ' || parent.relname END) AS finding
+    CASE WHEN child.policies <> parent.policies THEN 'policies are not those of ' || parent.relname END,
+    CASE WHEN child.triggers <> parent.triggers THEN 'triggers are not those of ' || parent.relname END) AS finding
 FROM pg_inherits
     JOIN guarded AS child ON child.oid = inhrelid
     JOIN guarded AS parent ON parent.oid = inhparent
-WHERE (child.owner, child.relrowsecurity, child.relforcerowsecurity, child.grants, child.policies)
-    <> (parent.owner, parent.relrowsecurity, parent.relforcerowsecurity, parent.grants, parent.policies)
+WHERE (child.owner, child.relrowsecurity, child.relforcerowsecurity, child.grants, child.policies, child.triggers)
+    <> (parent.owner, parent.relrowsecurity, parent.relforcerowsecurity, parent.grants, parent.policies,
+        parent.triggers)
 ORDER BY 1;
 
 -- name: partitions_reach_ahead
@@ -312,31 +317,31 @@ ORDER BY 1, 2;
 -- Measurement
 -- -----------
 
+-- name: readings_have_a_meter
+-- Readings of a meter that does not exist. No foreign key ties them, but triggers, and those may have been disabled.
+-- Cure: restore the meter with the same id, or delete its readings.
+\C readings_have_a_meter
+SELECT 'meter_reading of meter ' || meter_id AS object, count(*) || ' readings of a meter that does not exist' AS finding
+FROM meter_reading
+WHERE reading_timestamp >= :'since'::timestamptz AND NOT EXISTS (SELECT FROM meter WHERE meter.id = meter_id)
+GROUP BY meter_id
+ORDER BY meter_id;
+
 -- name: readings_have_no_gaps
 -- Time between the first and the last reading of a meter that no reading covers. A reading that says that its value is
 -- missing covers its interval.
 -- Cure: load the file that covers the gap; what nobody has stays unknown and is judged as such.
 \C readings_have_no_gaps
 WITH followed AS (
-    SELECT meter_id, reading_interval, reading_timestamp,
+    SELECT meter_id, reading_interval, reading_timestamp + make_interval(secs => interval_seconds) AS ends_at,
         lead(reading_timestamp) OVER (PARTITION BY meter_id ORDER BY reading_timestamp) AS next_timestamp
     FROM meter_reading
     WHERE reading_timestamp >= :'since'::timestamptz
 ), gap AS (
-    SELECT followed.*, ends_at, project.time_zone
+    SELECT followed.*, project.time_zone
     FROM followed
         JOIN meter ON meter.id = meter_id
         JOIN project ON project.id = meter.project_id
-        -- A day is the local one, which may have 23 or 25 hours.
-        CROSS JOIN LATERAL (
-            SELECT CASE reading_interval
-                WHEN 'daily' THEN (reading_timestamp AT TIME ZONE time_zone + interval '1 day') AT TIME ZONE time_zone
-                ELSE reading_timestamp + CASE reading_interval
-                    WHEN 'hourly' THEN interval '1 hour' WHEN '15min' THEN interval '15 minutes'
-                    WHEN 'min' THEN interval '1 minute' WHEN 'sec' THEN interval '1 second'
-                    ELSE interval '1 millisecond' END
-            END AS ends_at
-        ) AS reading
     WHERE next_timestamp > ends_at
 )
 SELECT 'meter ' || meter_id AS object,
@@ -351,7 +356,7 @@ ORDER BY meter_id, ends_at;
 -- Cure: find the wrong interval or time of one of the two and load the corrected file.
 \C readings_do_not_overlap
 WITH followed AS (
-    SELECT meter_id, reading_interval, reading_timestamp,
+    SELECT meter_id, reading_interval, interval_seconds, reading_timestamp,
         lead(reading_timestamp) OVER (PARTITION BY meter_id ORDER BY reading_timestamp) AS next_timestamp
     FROM meter_reading
     WHERE reading_timestamp >= :'since'::timestamptz
@@ -361,10 +366,9 @@ SELECT 'meter ' || meter_id AS object,
         (array_agg(reading_interval ORDER BY reading_timestamp))[1],
         to_char(min(reading_timestamp) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')) AS finding
 FROM followed
--- A local day is taken for its shortest.
-WHERE next_timestamp < reading_timestamp + CASE reading_interval
-    WHEN 'daily' THEN interval '23 hours' WHEN 'hourly' THEN interval '1 hour' WHEN '15min' THEN interval '15 minutes'
-    WHEN 'min' THEN interval '1 minute' WHEN 'sec' THEN interval '1 second' ELSE interval '1 millisecond' END
+-- One of milliseconds has no length in seconds.
+WHERE next_timestamp < reading_timestamp
+    + CASE reading_interval WHEN 'millisec' THEN interval '1 millisecond' ELSE make_interval(secs => interval_seconds) END
 GROUP BY meter_id
 ORDER BY meter_id;
 

@@ -9,14 +9,17 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from database.management import Exit, FrontierCommand
-from metering.errors import AlreadyLoaded, BadFile, FormatError, MeteringError
+from metering.errors import AlreadyLoaded, BadFile, FormatError, MappingError, MeteringError
 from metering.formats import KNOWN_FORMATS
 from metering.formats.canonical import INTERVAL_SECONDS
 from metering.ingestion import ingest
-from metering.selection import find_meter
+from metering.mappings import save_mapping, saved_mapping
+from metering.models import Meter, SourceSystem
+from metering.selection import find_target
 
 EXITS: dict[type[MeteringError], Exit] = {
     BadFile: Exit.WRONG_CONFIGURATION,
+    MappingError: Exit.WRONG_CONFIGURATION,
     FormatError: Exit.WRONG_CONFIGURATION,
     AlreadyLoaded: Exit.REFUSED,
 }
@@ -27,18 +30,28 @@ class Command(FrontierCommand):
     """Loads meter files."""
 
     help = (
-        "Loads files of readings of one meter, each whole or not at all, and brings its hours, days and months up to"
-        " date. What the columns of a file hold is declared, never guessed: by flags, or by --mapping with a JSON file"
-        " of the same names."
+        "Loads files of readings of one meter, or of the meters of a project, each whole or not at all, and brings"
+        " their hours, days and months up to date. What the columns of a file hold is declared, never guessed: by"
+        " flags, by --mapping with a JSON file of the same names, or once and saved under a name."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--organization", help="id or name; needed only where the rest is not unique")
-        parser.add_argument("--project", help="id or name")
+        parser.add_argument(
+            "--project", help="id or name; alone, for files whose devices are the serial codes of its meters' assets"
+        )
         parser.add_argument("--meter", help="id, or serial code of its asset")
-        parser.add_argument("--format", default="csv", choices=KNOWN_FORMATS)
+        parser.add_argument("--format", choices=KNOWN_FORMATS, help="csv unless given or saved")
         parser.add_argument("--mapping", type=Path, metavar="JSON", help="file that declares the columns; flags win")
+        parser.add_argument("--mapping-name", metavar="NAME", help="mapping that was saved; --mapping and flags win")
+        parser.add_argument("--save-mapping", metavar="NAME", help="save what is declared under this name")
+        parser.add_argument(
+            "--reject",
+            choices=["file", "rows"],
+            default="file",
+            help="what a bad row keeps out: the whole file, or itself, kept with its cause in rejected_reading",
+        )
         parser.add_argument("--time-column", metavar="NAME")
         for name, unit in MEASURED.items():
             parser.add_argument(f"--{name}-column", metavar="NAME")
@@ -58,10 +71,17 @@ class Command(FrontierCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         results = []
         try:
-            meter = find_meter(options["organization"], options["project"], options["meter"])
-            declared = declared_mapping(options)
+            target = find_target(options["organization"], options["project"], options["meter"])
+            owner = target.project if isinstance(target, Meter) else target
+            file_format, declared = options["format"], declared_mapping(options)
+            if options["mapping_name"]:
+                saved_format, saved = saved_mapping(owner.organization_id, options["mapping_name"])
+                file_format, declared = file_format or saved_format, saved | declared
+            file_format = file_format or "csv"
+            if options["save_mapping"]:
+                save_mapping(owner.organization_id, options["save_mapping"], SourceSystem.MANUAL, file_format, declared)
             for path in options["files"]:
-                results.append(ingest(path, meter, declared, options["format"]))
+                results.append(ingest(path, target, declared, file_format, reject=options["reject"]))
                 if not options["json"]:
                     self.stdout.write(str(results[-1]))
         except MeteringError as error:
