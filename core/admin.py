@@ -1,10 +1,14 @@
 """The screens of the agreements."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 
+from core.errors import ClauseError
 from core.models import Clause, Contract, DefaultEvent, RuleOutput, User
-from core.screens import Lines, Refusing, Screen, register_rest
+from core.payloads import PAYLOADS, read_payload
+from core.screens import Lines, Refusing, Screen, ScreenForm, register_rest
 
 
 class ClauseLines(Lines):
@@ -39,8 +43,25 @@ class ContractScreen(Screen):
     inlines = (ClauseLines,)
 
 
+class ClauseForm(ScreenForm):
+    """A clause whose payload, where it is written, has the keys of its category."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        payload, category = cleaned.get("normalized_payload"), cleaned.get("clause_category")
+        is_written = not {"normalized_payload", "clause_category"}.isdisjoint(self.changed_data)
+        if is_written and payload is not None and category is not None and category.code in PAYLOADS:
+            try:
+                read_payload(category.code, payload, clause=str(cleaned.get("name")))
+            except ClauseError as error:
+                for key, problem in error.problems:
+                    self.add_error("normalized_payload", f"{key}: {problem}")
+        return cleaned
+
+
 @admin.register(Clause)
 class ClauseScreen(Screen):
+    form = ClauseForm
     list_display = ("name", "contract", "section_ref", "clause_category", "clause_type", "version")
     fieldsets = (
         (None, {"fields": ("contract", "project", "name", "section_ref", "version", "updated_by")}),

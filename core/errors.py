@@ -6,8 +6,10 @@ CoreError
 ├── UnitError          a unit that is unknown, ambiguous or of the wrong kind
 ├── MeasurementError   seconds that cannot have been measured
 ├── SealingError       a secret that cannot be sealed or opened
-└── ClauseError        a clause payload that cannot be judged; names clause and key
+└── ClauseError        a clause payload that cannot be judged; names clause and keys
 """
+
+from collections.abc import Sequence
 
 
 class CoreError(Exception):
@@ -35,10 +37,14 @@ class SealingError(CoreError):
 
 
 class ClauseError(CoreError):
-    """A clause cannot be judged as it is written: nothing is assumed in its place."""
+    """A clause cannot be judged as it is written: nothing is assumed in its place.
 
-    def __init__(self, clause: str, key: str, problem: str) -> None:
-        super().__init__(f"clause {clause}: {key}: {problem}")
+    `problems` has the key and the reason of each thing that is wrong; `key` and `problem` are the first.
+    """
+
+    def __init__(self, clause: str, key: str, problem: str, *, others: Sequence[tuple[str, str]] = ()) -> None:
+        self.problems = ((key, problem), *others)
+        super().__init__(f"clause {clause}: " + "; ".join(f"{key}: {problem}" for key, problem in self.problems))
         self.clause = clause
         self.key = key
         self.problem = problem

@@ -9,51 +9,32 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
-from typing import NoReturn, Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias
 
-from core.errors import ClauseError, MeasurementError, MoneyError
+from core.errors import ClauseError, MeasurementError
 from core.money import minor_units, round_money
+from core.payloads import MISSING, AvailabilityPayload, DamagesKeys, LiquidatedDamagesPayload, read_as
+from core.payloads.words import (
+    AvailabilityForm,
+    CapBase,
+    CapType,
+    CapYear,
+    LdMethod,
+    LdRateBase,
+    LdSteps,
+)
+from core.payloads.words import CalculationType as CalculationType
+from core.payloads.words import Comparison as Comparison
+from core.payloads.words import ExclusionMode as ExclusionMode
+from core.payloads.words import ThresholdUnit as ThresholdUnit
+from core.payloads.words import TriggerType as TriggerType
 from core.periods import CalendarPeriod, PeriodKind
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | None"
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class ThresholdUnit(StrEnum):
-    """What the number of a guarantee counts."""
-
-    PERCENT = "percent"
-    DAYS = "days"  # of the year
-
-
-class ExclusionMode(StrEnum):
-    """What becomes of excused time: it leaves the calculation, or it counts as available."""
-
-    REMOVE_FROM_PERIOD = "remove_from_period"
-    CREDIT_AS_UP = "credit_as_up"
-
-
-class Comparison(StrEnum):
-    """How the measured share must stand to the guaranteed one for the guarantee to be kept."""
-
-    AT_LEAST = ">="
-    ABOVE = ">"
-
-
-class TriggerType(StrEnum):
-    """The shortfalls this module prices."""
-
-    AVAILABILITY_SHORTFALL = "availability_shortfall"
-
-
-class CalculationType(StrEnum):
-    """The ways of counting damages this module knows."""
-
-    PER_POINT = "per_point"
 
 
 class CapWindow(StrEnum):
@@ -136,60 +117,6 @@ class AvailabilityMeasurement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Payload:
-    """A clause's `normalized_payload`, read key by key. A key that holds null is missing."""
-
-    values: Mapping[str, object]
-    clause: str
-
-    def refuse(self, key: str, problem: str) -> NoReturn:
-        raise ClauseError(self.clause, key, problem)
-
-    def has(self, key: str) -> bool:
-        return self.values.get(key) is not None
-
-    def required(self, key: str) -> object:
-        value = self.values.get(key)
-        if value is None:
-            self.refuse(key, "is missing, and no default may stand in for it")
-        return value
-
-    def amount(self, key: str) -> Decimal:
-        """A number that cannot be negative, exactly as it is written."""
-        value = self.required(key)
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            self.refuse(key, f"must be a number, not {value!r}")
-        if not number.is_finite() or number < 0:
-            self.refuse(key, f"must be zero or more, not {value!r}")
-        return number
-
-    def choice(self, key: str, options: type[Choice]) -> Choice:
-        value = self.required(key)
-        try:
-            return options(str(value))
-        except ValueError:
-            self.refuse(key, f"must be {' or '.join(options)}, not {value!r}")
-
-    def currency(self, key: str) -> str:
-        value = self.required(key)
-        try:
-            minor_units(str(value))
-        except MoneyError as problem:
-            self.refuse(key, str(problem))
-        return str(value)
-
-    def codes(self, key: str) -> frozenset[str]:
-        value = self.values.get(key)
-        if value is None:
-            return frozenset()
-        if not isinstance(value, list | tuple) or not all(isinstance(code, str) for code in value):
-            self.refuse(key, f"must be a list of event type codes, not {value!r}")
-        return frozenset(value)
-
-
-@dataclass(frozen=True, slots=True)
 class Cap:
     """The most that is owed within a window. An amount of 0 means no damages."""
 
@@ -213,47 +140,82 @@ class DamagesTerms:
     @classmethod
     def from_payload(cls, payload: Mapping[str, object], *, clause: str) -> Self:
         """Read a LIQUIDATED_DAMAGES clause. Raises `ClauseError` for what is not priced here."""
-        read = _Payload(payload, clause)
-        read.choice("trigger_type", TriggerType)
-        read.choice("calculation_type", CalculationType)
+        agreed = read_as(LiquidatedDamagesPayload, payload, clause=clause)
+        _only(clause, "trigger_type", agreed.trigger_type, TriggerType.AVAILABILITY_SHORTFALL)
+        _only(clause, "calculation_type", agreed.calculation_type, CalculationType.PER_POINT)
+        _only_what_is_priced(clause, agreed)
+        if agreed.ld_currency is None:
+            raise ClauseError(clause, "ld_currency", MISSING)
         caps = []
-        if read.has("cap_amount"):
-            caps.append(Cap(_cap_window(read), read.amount("cap_amount")))
-        elif read.has("cap_type") and not read.has("cumulative_cap"):
-            read.refuse("cap_amount", "is missing while cap_type is given")
-        if read.has("cumulative_cap"):
-            caps.append(Cap(CapWindow.CUMULATIVE, read.amount("cumulative_cap")))
+        if agreed.cap_amount is not None:
+            caps.append(Cap(_cap_window(clause, agreed.cap_type), agreed.cap_amount))
+        if agreed.cumulative_cap is not None:
+            caps.append(Cap(CapWindow.CUMULATIVE, agreed.cumulative_cap))
         return cls(
             clause=clause,
-            rate=read.amount("rate"),
-            currency=read.currency("ld_currency"),
+            rate=agreed.rate,
+            currency=agreed.ld_currency,
             caps=tuple(caps),
-            reference_percent=read.amount("threshold_percent") if read.has("threshold_percent") else None,
+            reference_percent=agreed.threshold_percent,
         )
 
     @classmethod
-    def _from_availability(cls, read: _Payload) -> Self | None:
+    def _from_availability(cls, clause: str, agreed: AvailabilityPayload) -> Self | None:
         """The damages an AVAILABILITY clause brings itself, or None if it brings none."""
-        if not read.has("ld_rate"):
-            if read.has("ld_cap"):
-                read.refuse("ld_rate", "is missing while ld_cap is given")
+        if agreed.ld_rate is None or agreed.ld_currency is None:  # the payload has both or no rate
             return None
+        _only_what_is_priced(clause, agreed)
+        cap = None if agreed.ld_cap is None else Cap(_cap_window(clause, agreed.cap_type), agreed.ld_cap)
         return cls(
-            clause=read.clause,
-            rate=read.amount("ld_rate"),
-            currency=read.currency("ld_currency"),
-            caps=(Cap(CapWindow.PERIOD, read.amount("ld_cap")),) if read.has("ld_cap") else (),
+            clause=clause,
+            rate=agreed.ld_rate,
+            currency=agreed.ld_currency,
+            caps=() if cap is None else (cap,),
             reference_percent=None,
         )
 
 
-def _cap_window(read: _Payload) -> CapWindow:
-    """The window of `cap_amount`; each measured period where the clause names none."""
-    if not read.has("cap_type"):
-        return CapWindow.PERIOD
-    if read.values["cap_type"] == "per_event":
-        return CapWindow.PERIOD  # the shortfall of one period is one event
-    return read.choice("cap_type", CapWindow)
+# What this module prices of the keys that say how damages are counted; every other value changes the amount.
+_PRICED: Mapping[str, object] = {
+    "ld_method": LdMethod.PER_POINT,
+    "ld_steps": LdSteps.CONTINUOUS,
+    "ld_granularity_points": None,
+    "ld_dead_band_points": None,
+    "ld_multiplier_schedule": None,
+    "ld_bonus_rate": None,
+    "ld_bonus_cap": None,
+    "ld_grace_days": None,
+    "ld_max_days": None,
+    "ld_rate_base": LdRateBase.MONEY,
+    "ld_rate_index": None,
+    "ld_accrues_during_cure": True,
+    "cap_base": CapBase.MONEY,
+    "cap_year": CapYear.CONTRACT,
+}
+
+
+def _only_what_is_priced(clause: str, agreed: DamagesKeys) -> None:
+    for key, priced in _PRICED.items():
+        _only(clause, key, getattr(agreed, key), priced)
+
+
+def _only(clause: str, key: str, value: object, judged: object) -> None:
+    """Refuses what would change the answer and is not judged here: silence is no such thing."""
+    if value is not None and value != judged:
+        reason = "is not judged" if judged is None else f"must be {judged}, not {value}".lower()
+        raise ClauseError(clause, key, reason)
+
+
+def _cap_window(clause: str, cap_type: CapType | None) -> CapWindow:
+    """The window of a cap; each measured period where the clause names none."""
+    match cap_type:
+        case None | CapType.PER_EVENT:
+            return CapWindow.PERIOD  # the shortfall of one period is one event
+        case CapType.ANNUAL:
+            return CapWindow.ANNUAL
+        case CapType.CUMULATIVE:
+            return CapWindow.CUMULATIVE
+    raise ClauseError(clause, "cap_type", f"must be {' or '.join(CapWindow)}, not {cap_type.value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,40 +234,23 @@ class AvailabilityTerms:
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, object], *, clause: str) -> Self:
-        """Read an AVAILABILITY clause. Raises `ClauseError` for the first key that is missing or wrong.
+        """Read an AVAILABILITY clause. Raises `ClauseError` with every key that is missing or wrong.
 
         Where the clause is silent: 100 W/m2, excused time is removed, the guaranteed level itself is enough.
         """
-        read = _Payload(payload, clause)
-        threshold = read.amount("threshold")
-        threshold_unit = read.choice("threshold_unit", ThresholdUnit)
-        measurement_period = read.choice("measurement_period", PeriodKind)
-        most = 100 if threshold_unit is ThresholdUnit.PERCENT else 365
-        if not 1 < threshold <= most:
-            # 0.95 is a share that was meant as 95, and 355 percent are days.
-            read.refuse("threshold", f"must be above 1 and at most {most} {threshold_unit}, not {threshold}")
-        if threshold_unit is ThresholdUnit.DAYS and measurement_period is not PeriodKind.ANNUAL:
-            read.refuse("threshold_unit", f"days are days per year, and measurement_period is {measurement_period}")
+        agreed = read_as(AvailabilityPayload, payload, clause=clause)
+        _only(clause, "unknown_as", agreed.unknown_as, None)
+        _only(clause, "availability_form", agreed.availability_form, AvailabilityForm.CONTRACTUAL)
         return cls(
             clause=clause,
-            threshold=threshold,
-            threshold_unit=threshold_unit,
-            measurement_period=measurement_period,
-            excused_events=read.codes("excused_events"),
-            irradiance_threshold_wm2=(
-                read.amount("irradiance_threshold_wm2") if read.has("irradiance_threshold_wm2") else Decimal(100)
-            ),
-            exclusion_mode=(
-                read.choice("exclusion_mode", ExclusionMode)
-                if read.has("exclusion_mode")
-                else ExclusionMode.REMOVE_FROM_PERIOD
-            ),
-            comparison=(
-                read.choice("comparison_operator", Comparison)
-                if read.has("comparison_operator")
-                else Comparison.AT_LEAST
-            ),
-            damages=DamagesTerms._from_availability(read),
+            threshold=agreed.threshold,
+            threshold_unit=agreed.threshold_unit,
+            measurement_period=agreed.measurement_period,
+            excused_events=agreed.excused_events or frozenset(),
+            irradiance_threshold_wm2=agreed.irradiance_threshold_wm2,
+            exclusion_mode=agreed.exclusion_mode or ExclusionMode.REMOVE_FROM_PERIOD,
+            comparison=agreed.comparison_operator or Comparison.AT_LEAST,
+            damages=DamagesTerms._from_availability(clause, agreed),
         )
 
     def guaranteed_share(self, period: CalendarPeriod) -> Fraction:

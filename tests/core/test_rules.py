@@ -166,6 +166,37 @@ def test_a_cap_of_unknown_kind_is_refused() -> None:
         damages(cap_type="annual")
 
 
+@pytest.mark.parametrize(
+    "key, value, problem",
+    [
+        ("ld_method", "per_energy", "must be per_point, not per_energy"),
+        ("ld_dead_band_points", 1, "is not judged"),
+        ("cap_base", "percent_of_annual_fee", "must be money, not percent_of_annual_fee"),
+        ("ld_accrues_during_cure", False, "must be true, not false"),
+    ],
+)
+def test_what_would_change_the_damages_and_is_not_priced_is_refused(key: str, value: object, problem: str) -> None:
+    for read in (damages, lambda **keys: guarantee(ld_rate=1000, ld_currency="USD", **keys)):
+        with pytest.raises(ClauseError, match=f"{key}: {problem}"):
+            read(**{key: value})
+
+
+@pytest.mark.parametrize("key, value", [("unknown_as", "down"), ("availability_form", "raw")])
+def test_another_kind_of_availability_is_refused_while_it_is_not_judged(key: str, value: object) -> None:
+    with pytest.raises(ClauseError, match=f"clause 4.1: {key}: "):
+        guarantee(**{key: value})
+
+
+@pytest.mark.parametrize(
+    "cap_type, window",
+    [(None, CapWindow.PERIOD), ("per_event", CapWindow.PERIOD), ("annual", CapWindow.ANNUAL)],
+)
+def test_the_cap_of_a_guarantee_has_the_window_that_the_clause_names(cap_type: str | None, window: CapWindow) -> None:
+    agreed = guarantee(ld_rate=1000, ld_cap=5000, ld_currency="USD", cap_type=cap_type).damages
+    assert agreed is not None
+    assert agreed.caps == (Cap(window, Decimal(5000)),)
+
+
 @pytest.mark.parametrize("keys, key", [({"ld_rate": 1000}, "ld_currency"), ({"ld_cap": 5000}, "ld_rate")])
 def test_damages_named_by_half_are_refused(keys: Payload, key: str) -> None:
     with pytest.raises(ClauseError, match=f"clause 4.1: {key}: is missing"):

@@ -320,8 +320,9 @@ SPOILED = [
         "ingestion_log 1 december_readings.csv has 2976 rows: 2976 loaded, 7 skipped, 0 failed",
     ),
     (
+        "SET LOCAL session_replication_role = replica;"
         "UPDATE clause SET normalized_payload = normalized_payload - ARRAY['threshold', 'measurement_period']"
-        " WHERE section_ref = '4.2'",
+        " WHERE section_ref = '4.2'; SET LOCAL session_replication_role = origin",
         "guarantees_can_be_judged",
         "clause 1 lacks measurement_period, threshold",
     ),

@@ -518,7 +518,7 @@ def test_an_availability_clause_that_was_not_judged_is_a_warning(contract: Contr
     clause = ClauseFactory.create(
         contract=contract,
         clause_category=ClauseCategoryFactory.create(code="AVAILABILITY"),
-        normalized_payload={"measurement_period": "monthly"},
+        normalized_payload={"threshold": 95, "threshold_unit": "percent", "measurement_period": "monthly"},
     )
     result = draft(contract, period)
     assert result.warnings == (

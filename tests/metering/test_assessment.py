@@ -35,6 +35,7 @@ from tests.factories import (
     NotificationTypeFactory,
     ProjectFactory,
     RuleOutputTypeFactory,
+    as_stored_before,
 )
 from tests.metering.readings import LENGTHS, QUARTER, Number, plant, put, rows, store, versions
 
@@ -282,12 +283,14 @@ def vocabulary() -> None:
 
 
 def add_clause(contract: Contract, category: str, name: str, payload: object) -> None:
-    ClauseFactory.create(
-        contract=contract,
-        name=name,
-        clause_category=ClauseCategoryFactory.create(code=category),
-        normalized_payload=payload,
-    )
+    """Adds a clause, whether or not its payload would be taken today."""
+    with as_stored_before():
+        ClauseFactory.create(
+            contract=contract,
+            name=name,
+            clause_category=ClauseCategoryFactory.create(code=category),
+            normalized_payload=payload,
+        )
 
 
 def guarantee(contract: Contract, name: str = "Availability", **changes: object) -> None:

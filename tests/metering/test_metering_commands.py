@@ -30,6 +30,7 @@ from tests.factories import (
     MeterFactory,
     NotificationTypeFactory,
     RuleOutputTypeFactory,
+    as_stored_before,
 )
 from tests.metering.readings import plant, rows, store
 
@@ -267,7 +268,8 @@ def test_each_verdict_is_a_sentence(contract: Contract) -> None:
 
 
 def test_a_clause_that_cannot_be_judged_needs_a_person_and_stops_no_other(contract: Contract) -> None:
-    guarantee(contract, "Wanting")
+    with as_stored_before():
+        guarantee(contract, "Wanting")
     guarantee(contract, "Low", threshold=80)
     out = StringIO()
     with pytest.raises(CommandError) as caught:
