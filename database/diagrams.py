@@ -66,7 +66,7 @@ DOMAINS: dict[str, tuple[str, str]] = {
     "Prices": (
         "#7C3A8C",
         "tariff_type clause_tariff market_price_type market_price regulatory_fee_type regulatory_fee currency"
-        " billing_period",
+        " billing_period price_index price_index_value exchange_rate holiday_calendar holiday",
     ),
     "Invoicing": (
         "#A23B5A",

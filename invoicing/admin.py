@@ -1,21 +1,31 @@
 """The screens of money."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from core.screens import Lines, Screen, register_rest
+from invoicing.errors import InvoicingError
 from invoicing.models import (
     ClauseTariff,
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,
+    Holiday,
+    HolidayCalendar,
     InvoiceComparison,
     InvoiceComparisonLineItem,
     InvoiceHeader,
     InvoiceLineItem,
     InvoiceStatus,
+    PriceIndex,
+    PriceIndexValue,
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
+    TariffStatus,
 )
+from invoicing.publishing import publish
 
+PROVEN = "This tariff is published: its price may not be changed. End it and add another, or make it a draft again."
 ISSUED = "This invoice has left the house: nothing but its status may change, and the database refuses the rest."
 
 
@@ -111,14 +121,55 @@ class InvoiceComparisonScreen(Screen):
     inlines = (ComparisonLines,)
 
 
+class HolidayLines(Lines):
+    model = Holiday
+    fields = ("name", "falls_on")
+
+
+class PriceIndexValueLines(Lines):
+    model = PriceIndexValue
+    fields = ("month", "published_on", "value")
+
+
+@admin.register(HolidayCalendar)
+class HolidayCalendarScreen(Screen):
+    inlines = (HolidayLines,)
+
+
+@admin.register(PriceIndex)
+class PriceIndexScreen(Screen):
+    inlines = (PriceIndexValueLines,)
+
+
 @admin.register(ClauseTariff)
 class TariffScreen(Screen):
-    list_display = ("name", "contract", "tariff_type", "base_rate", "currency", "unit", "valid_from", "valid_to")
-    fieldsets = (
-        (None, {"fields": ("contract", "project", "name", "tariff_type")}),
-        ("Price", {"fields": (("base_rate", "currency", "unit"), "logic_parameters")}),
-        ("Days", {"fields": (("valid_from", "valid_to"),)}),
+    list_display = (
+        *("name", "contract", "tariff_type", "base_rate", "currency", "unit", "valid_from", "valid_to", "status"),
     )
+    fieldsets = (
+        (None, {"fields": ("contract", "project", "name", "tariff_type", "status")}),
+        ("Price", {"fields": (("base_rate", "currency", "unit"), "logic_parameters")}),
+        ("Days", {"fields": (("valid_from", "valid_to"), ("published_at", "proven_until"))}),
+    )
+    # Published by the action, which proves it first.
+    readonly_fields = ("status", "published_at", "proven_until")
+    actions = ("publish_chosen", "withdraw_chosen")
+    unfixed = ("name", "valid_to")
+
+    def fixed(self, row: ClauseTariff) -> str | None:
+        return PROVEN if row.proven_until is not None else None
+
+    @admin.action(description="Prove that every instant has one price, and publish", permissions=["change"])
+    def publish_chosen(self, request: HttpRequest, chosen: QuerySet[ClauseTariff]) -> None:
+        for tariff in chosen:
+            try:
+                self.message_user(request, str(publish(tariff.pk)))
+            except InvoicingError as error:
+                self.message_user(request, str(error), messages.ERROR)
+
+    @admin.action(description="Make a draft again, which is not billed", permissions=["change"])
+    def withdraw_chosen(self, request: HttpRequest, chosen: QuerySet[ClauseTariff]) -> None:
+        self.message_user(request, f"{chosen.update(status=TariffStatus.DRAFT)} tariffs are drafts.")
 
 
 register_rest("invoicing")

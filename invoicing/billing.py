@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.functions import TransactionNow
@@ -18,9 +19,10 @@ from django.db.models import Model, Q
 from core.contracts import contracts_in_force
 from core.errors import PeriodError
 from core.models import BillingPeriod, Clause, Contract, Currency, InvoiceDirection, Project, RuleOutput
-from core.money import minor_units, round_money, show
+from core.money import allocate, minor_units, round_money, show
 from core.periods import CalendarPeriod, Period, PeriodKind, parse_period, start_of_day, zone
-from invoicing.errors import BillingError, InvoicingError, NotFoundError, RatingError
+from invoicing.contract_tariffs import fills_from, in_currency, minimum_for, versions_of
+from invoicing.errors import BillingError, InvoicingError, NotFoundError, RatingError, TariffError
 from invoicing.models import (
     ClauseTariff,
     ExpectedInvoiceHeader,
@@ -31,14 +33,19 @@ from invoicing.models import (
     InvoiceLineItem,
     InvoiceLineItemType,
     InvoiceStatus,
+    TariffStatus,
 )
 from invoicing.rating import FlatTariff, PricedLine, TariffUnit, price
+from invoicing.tariffs.minimum import top_up
+from invoicing.tariffs.parameters import FLAT_TYPES
+from invoicing.tariffs.pricing import EnergyInterval, EnergyLine, price_intervals
 from metering.assessment import settling_meters
+from metering.energy import interval_energies
 from metering.models import MeterAggregate, PeriodType
 
 ENERGY, FIXED_FEE, LD_CREDIT = "ENERGY", "FIXED_FEE", "LD_CREDIT"
 # The kinds of tariff whose base rate is the whole price. The base rate of any other would be a wrong price.
-_FLAT_TARIFF_TYPES = frozenset({"FLAT", "STEPPED", "FIXED_FEE"})
+_FLAT_TARIFF_TYPES = FLAT_TYPES | {FIXED_FEE}
 _QUANTITY_DECIMALS = 12  # of invoice_line_item.quantity
 _DAY = timedelta(days=1)
 
@@ -216,13 +223,14 @@ class _Bill:
 class _Energy:
     """Energy of every day to bill; on `whole_days` every meter was read. `monthly_id` is a row of the same sum."""
 
+    meters: tuple[int, ...]
     kwh_by_day: Mapping[date, Decimal]
     whole_days: frozenset[date]
     monthly_id: int | None
     warnings: tuple[str, ...]
 
 
-_NOTHING_METERED = _Energy({}, frozenset(), None, ())
+_NOTHING_METERED = _Energy((), {}, frozenset(), None, ())
 
 
 def _bill(contract: Contract, billing_period: BillingPeriod) -> _Bill:
@@ -239,30 +247,33 @@ def _bill(contract: Contract, billing_period: BillingPeriod) -> _Bill:
     except PeriodError as error:
         raise refusal(f"project {contract.project}: {error}") from error
 
-    tariffs = _tariffs(contract, days)
+    written = _tariffs(contract, days)
+    tariffs = [tariff for tariff in written if tariff.status == TariffStatus.PUBLISHED]
+    drafts = [f"tariff {tariff.pk} is a draft and is not billed" for tariff in written if tariff not in tariffs]
     if not tariffs:
-        raise refusal(f"no tariff is valid from {days.first_day} to {days.last_day}")
+        raise refusal(f"no tariff is valid from {days.first_day} to {days.last_day}", *drafts)
     energy = _NOTHING_METERED
     if any(tariff.unit != TariffUnit.MONTH for tariff in tariffs):
         try:
             energy = _energy(contract.project, days, local)
         except _NoEnergyError as error:
             raise refusal(str(error)) from error
-    lines, problems = _priced(tariffs, energy, days, billing_period)
+    lines, problems, provisional = _priced(contract, tariffs, energy, days, billing_period, local)
 
     currency = tariffs[0].currency
     verdicts = _verdicts(contract, days_of(billing_period).in_zone(local))
-    credited = [verdict for verdict in verdicts if verdict.ld_amount is not None and verdict.ld_amount > 0]
-    problems += [
-        f"damages under {verdict.clause} are in {verdict.currency or 'no currency'} and the tariff is in {currency}:"
-        " there are no exchange rates"
-        for verdict in credited
-        if verdict.currency != currency
-    ]
+    for verdict in verdicts:
+        if verdict.ld_amount is not None and verdict.ld_amount > 0:
+            try:
+                lines.append(_credit(verdict, currency, days.last_day))
+            except TariffError as problem:
+                problems.append(
+                    f"damages under {verdict.clause} are in {verdict.currency or 'no currency'} and the tariff is in"
+                    f" {currency}: {problem}"
+                )
     if problems:
-        raise refusal(*problems)
-    lines += [_credit(verdict, currency) for verdict in credited]
-    warnings = (*energy.warnings, *_open_clauses(contract, verdicts))
+        raise refusal(*problems, *drafts)
+    warnings = (*drafts, *energy.warnings, *provisional, *_open_clauses(contract, verdicts))
     return _Bill(contract, billing_period, currency, tuple(lines), _type_ids(lines), warnings)
 
 
@@ -278,26 +289,46 @@ def _tariffs(contract: Contract, days: CalendarPeriod) -> list[ClauseTariff]:
     return list(
         ClauseTariff.objects.filter(Q(valid_to=None) | Q(valid_to__gte=days.first_day))
         .filter(contract=contract, valid_from__lte=days.last_day)
-        .select_related("currency", "tariff_type")
+        .select_related("currency", "tariff_type", "contract__project")
         .order_by("valid_from", "id")
     )
 
 
 def _priced(
-    tariffs: Sequence[ClauseTariff], energy: _Energy, days: CalendarPeriod, billing_period: BillingPeriod
-) -> tuple[list[Line], list[str]]:
-    """The lines of the energy price and of the fee, each a contract line of its own, and what stands against them."""
+    contract: Contract,
+    tariffs: Sequence[ClauseTariff],
+    energy: _Energy,
+    days: CalendarPeriod,
+    billing_period: BillingPeriod,
+    local: ZoneInfo,
+) -> tuple[list[Line], list[str], list[str]]:
+    """The lines of the energy price and of the fee, each a contract line of its own, and what stands against them.
+
+    The last are warnings: what is not final. Flat prices take the energy of days, all others that of intervals.
+    """
     lines: list[Line] = []
-    problems = [
-        f"tariff {tariff.pk} is {tariff.tariff_type.code}: only {', '.join(sorted(_FLAT_TARIFF_TYPES))} can be billed"
-        for tariff in tariffs
-        if tariff.tariff_type.code not in _FLAT_TARIFF_TYPES
-    ]
+    problems: list[str] = []
+    warnings: list[str] = []
     currencies = sorted({tariff.currency.code for tariff in tariffs})
     if len(currencies) > 1:
         problems.append(f"tariffs name several currencies: {', '.join(currencies)}")
     metered = [tariff for tariff in tariffs if tariff.unit != TariffUnit.MONTH]
     fees = [tariff for tariff in tariffs if tariff.unit == TariffUnit.MONTH]
+    problems += [
+        f"tariff {tariff.pk} is {tariff.tariff_type.code}: a fee is {', '.join(sorted(_FLAT_TARIFF_TYPES))}"
+        for tariff in fees
+        if tariff.tariff_type.code not in _FLAT_TARIFF_TYPES
+    ]
+    if any(tariff.tariff_type.code not in _FLAT_TARIFF_TYPES for tariff in metered):
+        try:
+            by_interval, minimum = _priced_by_interval(contract, metered, energy, days, billing_period, local)
+        except RatingError as error:
+            problems += error.problems
+        else:
+            lines += _energy_lines(by_interval, energy, days, billing_period, local)
+            lines += _minimum_line(by_interval, minimum, metered[0].currency)
+            warnings += dict.fromkeys(f"provisional price: {line.note}" for line in by_interval if line.is_provisional)
+        metered = []
     for group, kwh_by_day in ((metered, energy.kwh_by_day), (fees, {})):
         if not group:
             continue
@@ -307,7 +338,109 @@ def _priced(
             problems += [problem for problem in error.problems if problem not in problems]
         else:
             lines += [_line(line, energy, billing_period) for line in priced]
-    return lines, problems
+    return lines, problems, warnings
+
+
+def _priced_by_interval(
+    contract: Contract,
+    tariffs: Sequence[ClauseTariff],
+    energy: _Energy,
+    days: CalendarPeriod,
+    billing_period: BillingPeriod,
+    local: ZoneInfo,
+) -> tuple[tuple[EnergyLine, ...], Fraction]:
+    """The lines, and what they must come to at least.
+
+    Raises `RatingError` with every tariff that cannot be read, or with what stands against the lines.
+    """
+    versions, problems = versions_of(tariffs, days.first_day, days.last_day, local)
+    filled_from = fills_from(versions, contract, days)
+    if not problems and filled_from < days.first_day:
+        earlier = CalendarPeriod(filled_from, days.next_day, days.kind)
+        valid = [
+            tariff
+            for tariff in _tariffs(contract, earlier)
+            if tariff.status == TariffStatus.PUBLISHED and tariff.unit != TariffUnit.MONTH
+        ]
+        versions, problems = versions_of(valid, filled_from, days.last_day, local)
+    if problems:
+        raise RatingError(days.label, problems)
+    span = days.in_zone(local)
+    filled = Period(start_of_day(filled_from, local), span.end)
+    intervals = [
+        # What begins in the period is of the period, as in the aggregates.
+        EnergyInterval(each.start, min(each.end, span.end), each.energy_kwh, each.meter_id)
+        for each in interval_energies(energy.meters, filled)
+    ]
+    by_interval = sum((each.energy_kwh for each in intervals if each.start >= span.start), Decimal(0))
+    by_day = sum(energy.kwh_by_day.values(), Decimal(0))
+    if by_interval != by_day:
+        sums = f"intervals come to {by_interval.normalize():,f} kWh and days to {by_day.normalize():,f} kWh"
+        raise RatingError(days.label, (f"{sums}: load what is missing, then run aggregate_readings",))
+    try:
+        lines = price_intervals(
+            versions,
+            intervals,
+            span.start,
+            span.end,
+            year_begins=contract.effective_date,
+            filled_from=filled.start,
+        )
+    except TariffError as problem:
+        raise RatingError(days.label, (str(problem),)) from problem
+    return lines, minimum_for(versions, span, days_of(billing_period).in_zone(local))
+
+
+def _minimum_line(priced: Sequence[EnergyLine], minimum: Fraction, currency: Currency) -> Iterator[Line]:
+    """What the energy is short of the minimum charge, if anything."""
+    decimals = minor_units(currency.code)
+    charged = sum((line.amount for line in priced), Decimal(0))
+    missing = top_up(charged, round_money(minimum, decimals), decimals=decimals)
+    if missing:
+        said = f"Minimum charge of {show(charged + missing, currency.code)}, of which {show(charged, currency.code)}"
+        yield Line(FIXED_FEE, f"{said} is charged for energy", Decimal(1), missing, missing)
+
+
+def _energy_lines(
+    priced: Sequence[EnergyLine],
+    energy: _Energy,
+    days: CalendarPeriod,
+    billing_period: BillingPeriod,
+    local: ZoneInfo,
+) -> Iterator[Line]:
+    """The lines with what a reader needs: days, bucket, tier, how the rate came about, and how much was measured."""
+    for line, quantity in zip(priced, _shown_quantities(priced), strict=True):
+        first, last = (at.astimezone(local).date() for at in (line.start, line.end - timedelta.resolution))
+        is_whole = (first, last) == (billing_period.start_date, billing_period.end_date)
+        said = [
+            f"Energy delivered in {billing_period.name}" if is_whole else f"Energy delivered from {first} to {last}"
+        ]
+        if line.bucket != "all":
+            said.append(line.bucket)
+        if line.tiers > 1:
+            said.append(f"tier {line.tier} of {line.tiers}")
+        measured = sum(first <= day <= last for day in energy.whole_days)
+        if measured != (last - first).days + 1:
+            said.append(f"{measured} of {(last - first).days + 1} days fully measured")
+        if line.note:
+            said.append(f"rate {line.note}")
+        yield Line(
+            type_code=ENERGY,
+            description=", ".join(said),
+            quantity=quantity,
+            unit_price=line.unit_price,
+            amount=line.amount,
+            clause_tariff_id=line.version,
+        )
+
+
+def _shown_quantities(priced: Sequence[EnergyLine]) -> list[Decimal]:
+    """Quantities with the digits of an invoice line, which still add up to what was measured where that has no more."""
+    exact = [line.quantity for line in priced]
+    total = round_money(sum(exact, Fraction(0)), _QUANTITY_DECIMALS)
+    if len({line.unit for line in priced}) == 1 and Fraction(total) == sum(exact) and min(exact) > 0:
+        return list(allocate(total, exact, _QUANTITY_DECIMALS))
+    return [round_money(quantity, _QUANTITY_DECIMALS) for quantity in exact]
 
 
 def _flat(tariff: ClauseTariff) -> FlatTariff:
@@ -371,12 +504,21 @@ def _open_clauses(contract: Contract, verdicts: Sequence[RuleOutput]) -> Iterato
         yield f"no verdict on {clause}, so no damages are credited: run evaluate_compliance, then this again"
 
 
-def _credit(verdict: RuleOutput, currency: Currency) -> Line:
+def _credit(verdict: RuleOutput, currency: Currency, day: date) -> Line:
+    """Damages in the currency of the tariff, at the rate of the last day. Raises `TariffError` without a rate."""
     assert verdict.ld_amount is not None  # only verdicts with damages are credited
-    credit = -round_money(verdict.ld_amount, minor_units(currency.code))
+    said = f"Liquidated damages, {verdict.description or verdict.clause}"
+    damages = verdict.ld_amount
+    if verdict.currency != currency:
+        if verdict.currency is None:
+            raise TariffError("currency", "the verdict names none")
+        converted = in_currency(damages, verdict.currency.code, currency.code, day)
+        said += f", {show(damages, verdict.currency.code)} at the rate of {converted.rate_of}"
+        damages = converted.amount
+    credit = -round_money(damages, minor_units(currency.code))
     return Line(
         type_code=LD_CREDIT,
-        description=f"Liquidated damages, {verdict.description or verdict.clause}",
+        description=said,
         quantity=Decimal(1),
         unit_price=credit,
         amount=credit,
@@ -444,6 +586,7 @@ def _energy(project: Project, days: CalendarPeriod, local: ZoneInfo) -> _Energy:
         and row.energy_kwh == sum(kwh_by_day.values())
     )
     return _Energy(
+        meters=tuple(meters),
         kwh_by_day=kwh_by_day,
         whole_days=frozenset(kwh_by_day) - {day for _, day in (*missing, *partial)},
         monthly_id=next(same_in_one_row, None),

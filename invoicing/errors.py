@@ -1,6 +1,8 @@
 """What can go wrong with money.
 
 InvoicingError
+├── TariffError       a tariff that cannot be used as it is written; names the key
+├── PublishingError   a tariff that may not hold yet: nothing is written
 ├── RatingError       a line that cannot be priced: nothing is billed in its place
 ├── BillingError      a contract that cannot be billed for a period: nothing is written
 ├── ComparisonError   two invoices that cannot be set against each other: nothing is written
@@ -43,3 +45,21 @@ class ComparisonError(InvoicingError):
 
 class NotFoundError(InvoicingError):
     """Something that was named, or that every run needs, is not in the database."""
+
+
+class TariffError(InvoicingError):
+    """A tariff cannot be used as it is written. Names the key and the cure; nothing is assumed in its place."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
+
+
+class PublishingError(InvoicingError):
+    """A tariff cannot be published. Lists the reasons; nothing was written."""
+
+    def __init__(self, tariff: str, *problems: str) -> None:
+        super().__init__(f"{tariff} cannot be published: " + "; ".join(problems))
+        self.tariff = tariff
+        self.problems = problems

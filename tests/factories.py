@@ -55,8 +55,11 @@ from core.models import (
 )
 from invoicing.models import (
     ClauseTariff,
+    ExchangeRate,
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,
+    Holiday,
+    HolidayCalendar,
     InvoiceComparison,
     InvoiceComparisonLineItem,
     InvoiceHeader,
@@ -64,10 +67,13 @@ from invoicing.models import (
     InvoiceLineItemType,
     MarketPrice,
     MarketPriceType,
+    PriceIndex,
+    PriceIndexValue,
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
     RegulatoryFee,
     RegulatoryFeeType,
+    TariffStatus,
     TariffType,
 )
 from metering.models import (
@@ -569,6 +575,7 @@ class ClauseTariffFactory(DjangoModelFactory[ClauseTariff]):
     currency = SubFactory(CurrencyFactory)
     name = Sequence(lambda n: f"tariff {n}")
     valid_from = date(2025, 1, 1)
+    status = TariffStatus.PUBLISHED
 
 
 class MarketPriceTypeFactory(LookupFactory[MarketPriceType]):
@@ -599,6 +606,50 @@ class RegulatoryFeeFactory(DjangoModelFactory[RegulatoryFee]):
     unit = "USD/MWh"
     unit_value = Decimal(1)
     reading_timestamp = FIRST_INSTANT
+
+
+class PriceIndexFactory(DjangoModelFactory[PriceIndex]):
+    class Meta:
+        model = PriceIndex
+
+    name = Sequence(lambda n: f"index {n}")
+
+
+class PriceIndexValueFactory(DjangoModelFactory[PriceIndexValue]):
+    class Meta:
+        model = PriceIndexValue
+
+    price_index = SubFactory(PriceIndexFactory)
+    month = Sequence(month)
+    published_on = LazyAttribute(lambda value: value.month + timedelta(days=45))
+    value = Decimal(100)
+
+
+class HolidayCalendarFactory(DjangoModelFactory[HolidayCalendar]):
+    class Meta:
+        model = HolidayCalendar
+
+    name = Sequence(lambda n: f"calendar {n}")
+    observed = "same_day"
+
+
+class HolidayFactory(DjangoModelFactory[Holiday]):
+    class Meta:
+        model = Holiday
+
+    holiday_calendar = SubFactory(HolidayCalendarFactory)
+    name = Sequence(lambda n: f"holiday {n}")
+    falls_on = "12-25"
+
+
+class ExchangeRateFactory(DjangoModelFactory[ExchangeRate]):
+    class Meta:
+        model = ExchangeRate
+
+    base_currency = SubFactory(CurrencyFactory)
+    quote_currency = SubFactory(CurrencyFactory)
+    rate_date = Sequence(month)
+    rate = Decimal("1.1")
 
 
 # Invoices

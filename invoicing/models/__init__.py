@@ -11,13 +11,26 @@ from invoicing.models.invoices import (
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
 )
-from invoicing.models.prices import MarketPrice, MarketPriceType, RegulatoryFee, RegulatoryFeeType
-from invoicing.models.tariffs import ClauseTariff, TariffType
+from invoicing.models.prices import (
+    ExchangeRate,
+    Holiday,
+    HolidayCalendar,
+    MarketPrice,
+    MarketPriceType,
+    PriceIndex,
+    PriceIndexValue,
+    RegulatoryFee,
+    RegulatoryFeeType,
+)
+from invoicing.models.tariffs import ClauseTariff, TariffStatus, TariffType
 
 __all__ = [
     "ClauseTariff",
+    "ExchangeRate",
     "ExpectedInvoiceHeader",
     "ExpectedInvoiceLineItem",
+    "Holiday",
+    "HolidayCalendar",
     "InvoiceComparison",
     "InvoiceComparisonLineItem",
     "InvoiceComparisonStatus",
@@ -27,9 +40,12 @@ __all__ = [
     "InvoiceStatus",
     "MarketPrice",
     "MarketPriceType",
+    "PriceIndex",
+    "PriceIndexValue",
     "ReceivedInvoiceHeader",
     "ReceivedInvoiceLineItem",
     "RegulatoryFee",
     "RegulatoryFeeType",
+    "TariffStatus",
     "TariffType",
 ]

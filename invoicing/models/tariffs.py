@@ -19,6 +19,13 @@ class TariffType(Lookup):
         ]
 
 
+class TariffStatus(models.TextChoices):
+    """Whether a tariff is billed."""
+
+    DRAFT = "draft", "draft"
+    PUBLISHED = "published", "published"
+
+
 class ClauseTariff(models.Model):
     """A price of a contract and the days it is valid, both inclusive."""
 
@@ -35,11 +42,26 @@ class ClauseTariff(models.Model):
     unit = models.CharField(null=True, blank=True, help_text="What the rate is for: kWh, MWh or month.")
     logic_parameters = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+    status = models.CharField(
+        max_length=20,
+        choices=TariffStatus,
+        default=TariffStatus.DRAFT,
+        db_default=TariffStatus.DRAFT,
+        editable=False,
+        help_text="Only what is published is billed; publishing proves that every instant has one price.",
+    )
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    proven_until = models.DateField(
+        null=True, blank=True, editable=False, help_text="Last day for which every instant is proven to have one price."
+    )
 
     class Meta:
         db_table = "clause_tariff"
         db_table_comment = "Fact: a price of a contract and the days it is valid, both inclusive."
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=TariffStatus.values), name="clause_tariff_status_check"
+            ),
             models.CheckConstraint(
                 condition=models.Q(valid_to__gte=models.F("valid_from")), name="clause_tariff_dates_check"
             ),

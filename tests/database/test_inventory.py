@@ -39,6 +39,11 @@ OTHER_CHECKS = {
 
 # What files after the inventory's added to it or took from it, each with its reason.
 LATER_TABLES = {
+    "exchange_rate": "amounts in other currencies are converted by the rate of a date",
+    "holiday": "prices of holidays need to know which days they are",
+    "holiday_calendar": "prices of holidays need to know which days they are",
+    "price_index": "indexed prices follow what others publish",
+    "price_index_value": "an index is revised, and each publication stays",
     "file_mapping": "how the files of a source are read is saved once",
     "reading_archive": "months of readings leave the database with proof",
     "reading_archive_file": "an archive has a file for each organization",
@@ -47,6 +52,11 @@ LATER_TABLES = {
 }
 LATER_LABELS = {"updated_frequency": {"5min", "30min"}}  # the intervals of utilities
 LATER_POLICIES = {
+    *(
+        (table, f"{table}_{group}_policy", command)
+        for table in ("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value")
+        for group, command in (("read", "SELECT"), ("service", "ALL"))
+    ),
     ("file_mapping", "file_mapping_org_policy", "ALL"),
     ("file_mapping", "file_mapping_service_policy", "ALL"),
     ("reading_archive", "reading_archive_service_policy", "ALL"),

@@ -30,6 +30,8 @@ POLICY = "Django knows no row security"
 STAMP = "keeps updated_at for clients other than Django; no model relies on it"
 PARTITIONED = "partitioned by month; Django's save and delete find a row by its id, which the sequence keeps unique"
 REFERENCES = "keeps for each statement what a foreign key would keep row by row; Django's keys of readings name none"
+RANGES = "ranges over two columns; Django would write their index otherwise than PostgreSQL reads it"
+GUARD = "guards in the database what a proof was made of; Django only reads its answer"
 VIEW = "Django makes no views; people and programs read it by SQL"
 PAYLOADS = "asks a function of the schema for the keys of a category; the models of payloads are held to it by a test"
 CALLS_FUNCTION = "calls a function of the schema, which Django could not check in Python"
@@ -54,6 +56,14 @@ ONLY_IN_FILES: dict[Key, str] = {
         )
         for group in ("org", "service")
     },
+    **{
+        ("policy", f"{table}.{table}_{group}_policy"): POLICY
+        for table in ("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value")
+        for group in ("read", "service")
+    },
+    ("exclusion", "clause_tariff.clause_tariff_one_energy_price"): RANGES,
+    ("exclusion", "clause_tariff.clause_tariff_one_fee"): RANGES,
+    ("trigger", "clause_tariff.clause_tariff_proven"): GUARD,
     ("primary key", "meter_reading (id, reading_timestamp)"): PARTITIONED,
     ("trigger", "clause.clause_insert_payload"): PAYLOADS,
     ("trigger", "clause.clause_update_payload"): PAYLOADS,
@@ -108,6 +118,7 @@ UNLIKE: dict[Key, tuple[str, str, str]] = {
         for table in (
             *("contract_pii_mapping", "file_mapping", "ingestion_log", "integration_credential", "integration_site"),
             *("reading_archive", "reading_archive_file", "reading_change", "rejected_reading"),
+            *("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value"),
         )
     },
     ("table", "meter_reading"): ("TABLE PARTITION BY RANGE (reading_timestamp)", "TABLE", PARTITIONED),

@@ -26,6 +26,7 @@ from invoicing.models import (
     InvoiceLineItem,
     InvoiceLineItemType,
     InvoiceStatus,
+    TariffStatus,
 )
 from metering.models import Meter, MeterAggregate, PeriodType
 from tests.factories import (
@@ -36,6 +37,7 @@ from tests.factories import (
     ContractFactory,
     ContractStatusFactory,
     CurrencyFactory,
+    ExchangeRateFactory,
     InvoiceComparisonFactory,
     InvoiceComparisonLineItemFactory,
     InvoiceLineItemTypeFactory,
@@ -97,6 +99,7 @@ def add_tariff(
     type_code: str = "FLAT",
     valid_from: date = date(2025, 1, 1),
     valid_to: date | None = None,
+    status: TariffStatus = TariffStatus.PUBLISHED,
 ) -> ClauseTariff:
     return ClauseTariffFactory.create(
         contract=contract,
@@ -106,6 +109,7 @@ def add_tariff(
         unit=unit,
         valid_from=valid_from,
         valid_to=valid_to,
+        status=status,
     )
 
 
@@ -528,14 +532,34 @@ def test_an_availability_clause_that_was_not_judged_is_a_warning(contract: Contr
     assert draft(contract, period).warnings == ()
 
 
-@pytest.mark.parametrize("currency, named", [("EUR", "EUR"), (None, "no currency")])
-def test_damages_in_another_currency_are_refused(
-    contract: Contract, period: BillingPeriod, currency: str | None, named: str
+@pytest.mark.parametrize(
+    "currency, named, reason",
+    [
+        ("EUR", "EUR", "exchange_rate: none from EUR to USD on 2025-11-30 or 7 days before: add it"),
+        (None, "no currency", "currency: the verdict names none"),
+    ],
+)
+def test_damages_in_another_currency_without_a_rate_are_refused(
+    contract: Contract, period: BillingPeriod, currency: str | None, named: str, reason: str
 ) -> None:
     add_verdict(contract, "7", currency)
     assert refusal(contract, period) == (
-        f"damages under Availability are in {named} and the tariff is in USD: there are no exchange rates",
+        f"damages under Availability are in {named} and the tariff is in USD: {reason}",
     )
+
+
+def test_damages_in_another_currency_are_credited_at_the_rate_of_the_last_day(
+    contract: Contract, period: BillingPeriod
+) -> None:
+    add_verdict(contract, "7", "EUR")
+    euro, dollar = (CurrencyFactory.create(code=code) for code in ("EUR", "USD"))
+    for day, rate in ((28, "1.1573"), (21, "1.1520")):
+        ExchangeRateFactory.create(
+            base_currency=euro, quote_currency=dollar, rate_date=date(2025, 11, day), rate=Decimal(rate)
+        )
+    *_, credit = draft(contract, period).lines
+    assert credit.amount == Decimal("-8.10")
+    assert credit.description.endswith("EUR 7.00 at the rate of 2025-11-28")
 
 
 # --- refusals
@@ -553,14 +577,22 @@ def test_a_contract_without_a_tariff_is_refused(period: BillingPeriod) -> None:
     assert refusal(contract, period) == ("no tariff is valid from 2025-11-01 to 2025-11-30",)
 
 
-def test_a_gap_and_an_overlap_of_tariffs_are_refused_with_their_days(period: BillingPeriod) -> None:
+def test_a_gap_between_tariffs_is_refused_with_its_days(period: BillingPeriod) -> None:
     contract = make_contract()
-    one = add_tariff(contract, valid_to=date(2025, 11, 10))
-    other = add_tariff(contract, valid_from=date(2025, 11, 9), valid_to=date(2025, 11, 20))
+    add_tariff(contract, valid_to=date(2025, 11, 10))
+    add_tariff(contract, valid_from=date(2025, 11, 21))
+    add_days(add_meter(contract.project))
+    assert refusal(contract, period) == ("no tariff on 2025-11-11 to 2025-11-20",)
+
+
+def test_a_draft_is_not_billed_and_is_named(period: BillingPeriod) -> None:
+    contract = make_contract()
+    add_tariff(contract, valid_to=date(2025, 11, 10))
+    draft_tariff = add_tariff(contract, valid_from=date(2025, 11, 11), status=TariffStatus.DRAFT)
     add_days(add_meter(contract.project))
     assert refusal(contract, period) == (
-        "no tariff on 2025-11-21 to 2025-11-30",
-        f"tariffs {one.pk} and {other.pk} overlap on 2025-11-09 to 2025-11-10",
+        "no tariff on 2025-11-11 to 2025-11-30",
+        f"tariff {draft_tariff.pk} is a draft and is not billed",
     )
 
 
@@ -575,7 +607,7 @@ def test_a_price_that_is_not_flat_is_refused_and_not_billed_at_its_base_rate(
 ) -> None:
     ClauseTariff.objects.update(tariff_type=TariffTypeFactory.create(code="INDEXED"))
     (problem,) = refusal(contract, period)
-    assert problem.endswith("is INDEXED: only FIXED_FEE, FLAT, STEPPED can be billed")
+    assert "logic_parameters of INDEXED: price_index: field required" in problem
 
 
 def test_tariffs_in_several_currencies_are_refused(contract: Contract, period: BillingPeriod) -> None:

@@ -43,7 +43,7 @@ WITH asked AS (
         JOIN invoice_line_item AS line ON line.invoice_header_id = own.id
         JOIN invoice_line_item_type AS type ON type.id = line.invoice_line_item_type_id AND type.code = 'ENERGY'
         JOIN clause_tariff AS tariff ON tariff.id = line.clause_tariff_id
-    WHERE status <> 'draft' OR NOT is_issued
+    WHERE own.status <> 'draft' OR NOT is_issued
     GROUP BY own.contract_id, own.currency_id
 ), received AS (
     SELECT DISTINCT ON (contract_id) contract_id, currency_id, invoice_number, invoice_date, status, total_amount,

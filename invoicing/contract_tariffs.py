@@ -1,0 +1,114 @@
+"""The tariffs of a contract as the database has them, made into terms of one price each."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from core.models import Contract
+from core.periods import CalendarPeriod, Period, start_of_day
+from invoicing.errors import TariffError
+from invoicing.models import ClauseTariff, ExchangeRate, HolidayCalendar, PriceIndex
+from invoicing.tariffs import calendar, exchange
+from invoicing.tariffs.escalation import anniversary, contract_year, newest
+from invoicing.tariffs.parameters import Published, Written, terms
+from invoicing.tariffs.pricing import Version
+from invoicing.tariffs.proof import Term
+from invoicing.tariffs.tiers import TierReset
+
+_DAY = timedelta(days=1)
+
+
+def published_for(tariffs: Iterable[ClauseTariff]) -> Published:
+    """The calendars and the newest values of the indices that tariffs name."""
+    said = [tariff.logic_parameters for tariff in tariffs if isinstance(tariff.logic_parameters, dict)]
+    calendars, indices = (
+        {each[key] for each in said if isinstance(each.get(key), str)} for key in ("holiday_calendar", "price_index")
+    )
+    holidays = {
+        row.name: calendar.HolidayCalendar(
+            row.name,
+            tuple(calendar.Holiday(holiday.name, holiday.falls_on) for holiday in row.holidays.all()),
+            calendar.Observed(row.observed),
+            row.known_to,
+        )
+        for row in HolidayCalendar.objects.filter(name__in=calendars).prefetch_related("holidays")
+    }
+    values = {
+        row.name: newest(((each.month, each.published_on, each.value) for each in row.values.all()), date.max)
+        for row in PriceIndex.objects.filter(name__in=indices).prefetch_related("values")
+    }
+    return Published(holidays, values)
+
+
+def terms_of(tariff: ClauseTariff, first: date, last: date, published: Published) -> list[Term]:
+    """The terms of one tariff on those of the days on which it is valid. Raises `TariffError`."""
+    project = tariff.contract.project
+    return terms(
+        Written(
+            name=f"tariff {tariff.pk}",
+            type_code=tariff.tariff_type.code,
+            base_rate=tariff.base_rate,
+            unit=tariff.unit or "",
+            currency=tariff.currency.code,
+            valid_from=tariff.valid_from,
+            valid_to=tariff.valid_to,
+            parameters=tariff.logic_parameters,
+            time_zone=project.time_zone if project else "UTC",
+        ),
+        first,
+        last,
+        published,
+    )
+
+
+def versions_of(
+    tariffs: Sequence[ClauseTariff], first: date, last: date, local: ZoneInfo
+) -> tuple[list[Version], tuple[str, ...]]:
+    """The versions of a contract line over the days, cut at midnight of the plant, and what stands against them."""
+    published = published_for(tariffs)
+    versions: list[Version] = []
+    problems = []
+    for tariff in tariffs:
+        try:
+            found = terms_of(tariff, first, last, published)
+        except TariffError as problem:
+            problems.append(f"tariff {tariff.pk} cannot be read: {problem}")
+            continue
+        for term in found:
+            assert term.last is not None  # ends with the days asked for
+            start, end = start_of_day(term.first, local), start_of_day(term.last + _DAY, local)
+            versions.append(Version(tariff.pk, start, end, term.tariff, term.note, term.is_provisional))
+    return versions, tuple(problems)
+
+
+def fills_from(versions: Iterable[Version], contract: Contract, days: CalendarPeriod) -> date:
+    """The day from which tiers count: the first of the days, or that of the contract year where they fill over it."""
+    by_year = any(version.tariff.reset is TierReset.CONTRACT_YEAR for version in versions)
+    if not by_year or contract.effective_date is None:
+        return days.first_day
+    return anniversary(contract.effective_date, contract_year(days.first_day, contract.effective_date) - 1)
+
+
+def minimum_for(versions: Iterable[Version], billed: Period, whole: Period) -> Fraction:
+    """What the billed part of the whole billing period must come to: minimum charges, each by its share of the time."""
+    minimum = Fraction(0)
+    for version in versions:
+        part = Period(version.start, version.end).overlap(billed)
+        if part is not None and version.tariff.minimum_charge is not None:
+            minimum += Fraction(version.tariff.minimum_charge) * Fraction(part.seconds, whole.seconds)
+    return minimum
+
+
+def in_currency(amount: Decimal, base: str, quote: str, day: date) -> exchange.Converted:
+    """The amount at the rate of the day or of the week before. Raises `TariffError` where there is none."""
+    rows = ExchangeRate.objects.filter(
+        base_currency__code__in=(base, quote),
+        quote_currency__code__in=(base, quote),
+        rate_date__range=(day - 7 * _DAY, day),
+    ).select_related("base_currency", "quote_currency")
+    rates = (
+        exchange.ExchangeRate(row.base_currency.code, row.quote_currency.code, row.rate_date, row.rate) for row in rows
+    )
+    return exchange.convert(amount, base, quote, day, rates)
