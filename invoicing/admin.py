@@ -19,6 +19,7 @@ from invoicing.models import (
     InvoiceStatus,
     PriceIndex,
     PriceIndexValue,
+    InvoiceStatusChange,
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
     TariffStatus,
@@ -83,6 +84,14 @@ class InvoiceScreen(Screen):
 
     def fixed(self, row: InvoiceHeader) -> str | None:
         return None if row.status == InvoiceStatus.DRAFT else ISSUED
+
+
+@admin.register(InvoiceStatusChange)
+class InvoiceStatusChangeScreen(Screen):
+    list_display = ("invoice_header", "from_status", "to_status", "changed_by", "effective_on", "reason")
+
+    def fixed(self, row: InvoiceStatusChange) -> str | None:
+        return "The database writes what becomes of an invoice, and neither changes nor deletes it."
 
 
 @admin.register(InvoiceLineItem)

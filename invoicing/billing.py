@@ -25,6 +25,7 @@ from invoicing.contract_tariffs import fills_from, in_currency, minimum_for, ver
 from invoicing.errors import BillingError, InvoicingError, NotFoundError, RatingError, TariffError
 from invoicing.models import (
     ClauseTariff,
+    DocumentType,
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,
     InvoiceComparison,
@@ -673,11 +674,19 @@ def _store_expected(bill: _Bill, *, dry_run: bool) -> Change:
     return change
 
 
+def invoiced_net(documents: Sequence[InvoiceHeader]) -> Decimal:
+    """The lines of invoices less those of credit notes: what was invoiced, before levies and VAT."""
+    credit_notes = {document.pk for document in documents if document.document_type == DocumentType.CREDIT_NOTE}
+    lines = InvoiceLineItem.objects.filter(invoice_header__in=documents)
+    amounts = lines.values_list("invoice_header_id", "line_total_amount")
+    return sum((-amount if header in credit_notes else amount for header, amount in amounts), Decimal(0))
+
+
 def _store_draft(bill: _Bill, *, dry_run: bool) -> tuple[Change, tuple[str, ...]]:
     invoices = list(InvoiceHeader.objects.filter(contract=bill.contract, billing_period=bill.billing_period))
     issued = [invoice for invoice in invoices if invoice.status != InvoiceStatus.DRAFT]
     if issued:
-        invoiced = sum((invoice.total_amount for invoice in issued), Decimal(0))
+        invoiced = invoiced_net(issued)
         if invoiced == bill.total:
             return Change.ISSUED, ()
         now, before = show(bill.total, bill.currency.code), show(invoiced, bill.currency.code)

@@ -5,6 +5,9 @@ InvoicingError
 ├── PublishingError   a tariff that may not hold yet: nothing is written
 ├── RatingError       a line that cannot be priced: nothing is billed in its place
 ├── BillingError      a contract that cannot be billed for a period: nothing is written
+├── TaxError          lines that cannot be taxed by the rules of their day
+├── IssuingError      an invoice that cannot take a step: nothing is written
+├── DocumentError     an invoice that breaks a rule of EN 16931, with every rule it breaks
 ├── ComparisonError   two invoices that cannot be set against each other: nothing is written
 └── NotFoundError     a contract, a billing period or a vocabulary row that is not there
 """
@@ -31,6 +34,32 @@ class BillingError(InvoicingError):
         self.contract = contract
         self.period = period
         self.problems = problems
+
+
+class TaxError(InvoicingError):
+    """Lines cannot be taxed. Lists every reason at once."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class IssuingError(InvoicingError):
+    """An invoice cannot be verified, issued, disputed, paid or credited; nothing was written."""
+
+    def __init__(self, invoice: str, *problems: str) -> None:
+        super().__init__(f"{invoice}, nothing was written: " + "; ".join(problems))
+        self.invoice = invoice
+        self.problems = problems
+
+
+class DocumentError(InvoicingError):
+    """An invoice that EN 16931 does not allow. Lists the rules it breaks."""
+
+    def __init__(self, number: str, *broken: str) -> None:
+        super().__init__(f"{number} is no invoice by EN 16931: " + "; ".join(broken))
+        self.number = number
+        self.broken = broken
 
 
 class ComparisonError(InvoicingError):

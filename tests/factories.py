@@ -53,6 +53,7 @@ from core.models import (
     RuleOutputType,
     User,
 )
+from invoicing.issuing import verify_and_issue
 from invoicing.models import (
     ClauseTariff,
     ExchangeRate,
@@ -65,6 +66,9 @@ from invoicing.models import (
     InvoiceHeader,
     InvoiceLineItem,
     InvoiceLineItemType,
+    InvoiceSeries,
+    InvoiceStatusChange,
+    InvoiceTax,
     MarketPrice,
     MarketPriceType,
     PriceIndex,
@@ -75,6 +79,7 @@ from invoicing.models import (
     RegulatoryFeeType,
     TariffStatus,
     TariffType,
+    TaxRule,
 )
 from metering.models import (
     Asset,
@@ -702,6 +707,55 @@ class InvoiceLineItemFactory(DjangoModelFactory[InvoiceLineItem]):
     line_total_amount = Decimal(0)
 
 
+class InvoiceSeriesFactory(DjangoModelFactory[InvoiceSeries]):
+    class Meta:
+        model = InvoiceSeries
+
+    organization = SubFactory(OrganizationFactory)
+    document_type = "invoice"
+    year = 2026
+    pattern = "INV-{year}-{number}"
+
+
+class TaxRuleFactory(DjangoModelFactory[TaxRule]):
+    """VAT at 19 % on lines of every type."""
+
+    class Meta:
+        model = TaxRule
+
+    organization = SubFactory(OrganizationFactory)
+    tax_code = Sequence(lambda n: f"VAT_{n}")
+    name = "VAT"
+    kind = "vat"
+    rate = Decimal("0.19")
+    vat_category = "S"
+    valid_from = date(2020, 1, 1)
+
+
+class InvoiceTaxFactory(DjangoModelFactory[InvoiceTax]):
+    class Meta:
+        model = InvoiceTax
+
+    invoice_header = SubFactory(InvoiceHeaderFactory)
+    tax_rule = SubFactory(TaxRuleFactory, organization=SelfAttribute("..invoice_header.contract.organization"))
+    kind = SelfAttribute("tax_rule.kind")
+    rate = SelfAttribute("tax_rule.rate")
+    vat_category = SelfAttribute("tax_rule.vat_category")
+    base_total_amount = Decimal(0)
+    tax_total_amount = Decimal(0)
+
+
+class InvoiceStatusChangeFactory(DjangoModelFactory[InvoiceStatusChange]):
+    class Meta:
+        model = InvoiceStatusChange
+
+    invoice_header = SubFactory(InvoiceHeaderFactory)
+    from_status = "draft"
+    to_status = "verified"
+    changed_by = "a person"
+    effective_on = date(2026, 1, 31)
+
+
 class ReceivedInvoiceHeaderFactory(InvoiceFactory[ReceivedInvoiceHeader]):
     class Meta:
         model = ReceivedInvoiceHeader
@@ -742,6 +796,16 @@ class InvoiceComparisonLineItemFactory(DjangoModelFactory[InvoiceComparisonLineI
         expected_invoice_header=SelfAttribute("..invoice_comparison.expected_invoice_header"),
     )
     variance_amount = Decimal(0)
+
+
+def as_issued(invoice: InvoiceHeader, by: str = "a person") -> InvoiceHeader:
+    """The invoice after it was verified and issued; its lines and total must agree, and one line is there."""
+    if not invoice.lines.exists():
+        InvoiceLineItemFactory.create(invoice_header=invoice, line_total_amount=invoice.total_amount)
+    day = invoice.invoice_date or date(2026, 2, 1)
+    verify_and_issue(invoice.pk, by=by, on=day, due=day + timedelta(days=30))
+    invoice.refresh_from_db()
+    return invoice
 
 
 FACTORIES: dict[type[models.Model], type[DjangoModelFactory[Any]]] = {

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from core.models import User
-from invoicing.models import InvoiceStatus
 from tests.factories import (
     BillingPeriodFactory,
     ClauseCategoryFactory,
@@ -23,6 +22,7 @@ from tests.factories import (
     InvoiceLineItemFactory,
     MeterFactory,
     MeterReadingFactory,
+    as_issued,
 )
 
 PASSWORD = "correct horse battery staple"
@@ -132,8 +132,7 @@ def story() -> None:
             line_unit_price=price,
             line_total_amount=total,
         )
-    invoice.status = InvoiceStatus.SENT
-    invoice.save()
+    as_issued(invoice)
 
 
 def sign_in(page: Page) -> None:

@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     operations = [
         database.operations.RunSQLFile(
             file_name="023_clause_payloads.sql",
-            sha256="9e0ca375a56bfaf37f6f26cc4df776824d1499b67b49ae43a2e1832c33b085a5",
+            sha256="5b2d1071b5a1077ff185203f390f14f8046d21e384c9931faebc67f585a4beca",
         ),
     ]

@@ -20,6 +20,8 @@ class Organization(models.Model):
     name = models.CharField()
     address = models.CharField(null=True, blank=True)
     country = models.CharField(null=True, blank=True)
+    vat_number = models.CharField(null=True, blank=True, help_text="With the code of the country, like DE123456789.")
+    bank_account = models.CharField(null=True, blank=True, help_text="To which invoices are paid, like an IBAN.")
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:
@@ -79,6 +81,7 @@ class Counterparty(models.Model):
     email = models.CharField(null=True, blank=True)
     address = models.CharField(null=True, blank=True)
     country = models.CharField(null=True, blank=True)
+    vat_number = models.CharField(null=True, blank=True, help_text="With the code of the country, like DE123456789.")
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:

@@ -51,7 +51,9 @@ from core.payloads.words import (
     CapYear,
     Comparison,
     CureCalendar,
+    DayCount,
     DegradationMethod,
+    DueCalendar,
     EscalationIndex,
     ExclusionMode,
     ExcusedEnergy,
@@ -379,8 +381,10 @@ class PaymentTermsPayload(Payload):
 
     invoice_frequency: Text
     payment_due_days: Days
+    payment_due_calendar: Word[DueCalendar] | None = None
     invoice_timing: Text | None = None
     late_interest_rate: TextOrRate | None = None
+    late_interest_day_count: Word[DayCount] | None = None
     currency: Currency | None = None
     billing_components: LineTypes | None = None
     minimum_purchase_percent: Percent | None = None

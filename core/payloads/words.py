@@ -174,6 +174,24 @@ class CureCalendar(StrEnum):
     BUSINESS_DAYS = "business_days"
 
 
+class DueCalendar(StrEnum):
+    """Which days count towards the due date."""
+
+    CALENDAR = "calendar"
+    BUSINESS = "business"
+
+
+class DayCount(StrEnum):
+    """Days of a year by which yearly interest is divided; the days late are counted as they are (ISDA 2006, 4.16)."""
+
+    ACTUAL_365 = "actual/365"
+    ACTUAL_360 = "actual/360"
+
+    @property
+    def days_in_year(self) -> int:
+        return 365 if self is DayCount.ACTUAL_365 else 360
+
+
 class ReliefScope(StrEnum):
     SUSPENDED = "suspended"
     PARTIAL = "partial"

@@ -30,7 +30,8 @@ AS $$
             mrp_time_window_start mrp_time_window_end mrp_calculation_due_days mrp_verification_deadline_days
             pricing_formula_text recalculation_frequency'),
         (ARRAY['PAYMENT_TERMS'],
-            'invoice_frequency* payment_due_days* invoice_timing late_interest_rate currency billing_components
+            'invoice_frequency* payment_due_days* payment_due_calendar invoice_timing late_interest_rate
+            late_interest_day_count currency billing_components
             minimum_purchase_percent take_or_pay_shortfall_rate default_rate grace_days benchmark measurement_period
             expected_energy_kwh'),
         (ARRAY['LIQUIDATED_DAMAGES'],

@@ -2,14 +2,22 @@
 
 from invoicing.models.comparison import InvoiceComparison, InvoiceComparisonLineItem, InvoiceComparisonStatus
 from invoicing.models.invoices import (
+    DocumentType,
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,
     InvoiceHeader,
     InvoiceLineItem,
     InvoiceLineItemType,
+    InvoiceSeries,
     InvoiceStatus,
+    InvoiceStatusChange,
+    InvoiceTax,
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
+    TaxBase,
+    TaxKind,
+    TaxRule,
+    VatCategory,
 )
 from invoicing.models.prices import (
     ExchangeRate,
@@ -26,6 +34,7 @@ from invoicing.models.tariffs import ClauseTariff, TariffStatus, TariffType
 
 __all__ = [
     "ClauseTariff",
+    "DocumentType",
     "ExchangeRate",
     "ExpectedInvoiceHeader",
     "ExpectedInvoiceLineItem",
@@ -37,7 +46,10 @@ __all__ = [
     "InvoiceHeader",
     "InvoiceLineItem",
     "InvoiceLineItemType",
+    "InvoiceSeries",
     "InvoiceStatus",
+    "InvoiceStatusChange",
+    "InvoiceTax",
     "MarketPrice",
     "MarketPriceType",
     "PriceIndex",
@@ -48,4 +60,8 @@ __all__ = [
     "RegulatoryFeeType",
     "TariffStatus",
     "TariffType",
+    "TaxBase",
+    "TaxKind",
+    "TaxRule",
+    "VatCategory",
 ]

@@ -34,7 +34,7 @@ MISSING: frozenset[str] = frozenset()
 EDITED = {
     "metering/models/meters.py": r"s/^    unit = models.CharField(null=True, blank=True)$/&\n"
     r"    colour = models.CharField(null=True, blank=True)/",
-    "database/migrations/025_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
+    "database/migrations/026_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
     ".env.local": "s/^FRONTIER_ENV=.*/FRONTIER_ENV=development/",
 }
 

@@ -45,9 +45,13 @@ LATER_TABLES = {
     "price_index": "indexed prices follow what others publish",
     "price_index_value": "an index is revised, and each publication stays",
     "file_mapping": "how the files of a source are read is saved once",
+    "invoice_series": "numbers of issued documents have no gap",
+    "invoice_status_change": "who verified, issued, disputed or settled an invoice is known",
+    "invoice_tax": "taxes of an issued invoice stay as they were computed",
     "reading_archive": "months of readings leave the database with proof",
     "reading_archive_file": "an archive has a file for each organization",
     "reading_change": "what rests on changed readings is computed anew, and nothing else",
+    "tax_rule": "a tax has a rate for a time",
     "rejected_reading": "good rows may be loaded while each bad one is kept",
 }
 LATER_LABELS = {"updated_frequency": {"5min", "30min"}}  # the intervals of utilities
@@ -59,6 +63,11 @@ LATER_POLICIES = {
     ),
     ("file_mapping", "file_mapping_org_policy", "ALL"),
     ("file_mapping", "file_mapping_service_policy", "ALL"),
+    *(
+        (table, f"{table}_{group}_policy", command)
+        for table in ("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule")
+        for group, command in (("org", "SELECT"), ("service", "ALL"))
+    ),
     ("reading_archive", "reading_archive_service_policy", "ALL"),
     ("reading_archive_file", "reading_archive_file_org_policy", "SELECT"),
     ("reading_archive_file", "reading_archive_file_service_policy", "ALL"),

@@ -32,6 +32,7 @@ from database.queries import (
     to_csv,
 )
 from database.scratch import Database, client_program, django_connection, scratch_database
+from invoicing.models import InvoiceHeader
 from tests.database.conftest import run
 from tests.factories import (
     BillingPeriodFactory,
@@ -52,6 +53,7 @@ from tests.factories import (
     RoleFactory,
     RuleOutputFactory,
     UserFactory,
+    as_issued,
 )
 
 METER_FILE = seeds.ROOT / "fixtures" / "december_readings.csv"
@@ -137,11 +139,14 @@ OTHER_PROJECT = "(SELECT id FROM project WHERE name = 'Nordlys Wind Farm')"
 O_AND_M = "(SELECT id FROM contract WHERE name LIKE '%O&M%')"
 PPA = "(SELECT id FROM contract WHERE name LIKE '%PPA')"
 NEW_INVOICE = f"""
+    ALTER TABLE invoice_header DISABLE TRIGGER pgtrigger_issued_is_final_ba802;
     INSERT INTO invoice_header (id, contract_id, billing_period_id, counterparty_id, currency_id, total_amount, status,
         invoice_number, invoice_date)
     SELECT {{id}}, contract.id, billing_period.id, counterparty_id, currency.id, 0, 'sent', {{number}}, {{date}}
     FROM contract, billing_period, currency
     WHERE contract.id = {PPA} AND billing_period.name = '2026-01' AND currency.code = 'USD';
+    SET CONSTRAINTS ALL IMMEDIATE;
+    ALTER TABLE invoice_header ENABLE ALWAYS TRIGGER pgtrigger_issued_is_final_ba802;
 """
 NEW_READING = """
     INSERT INTO meter_reading (organization_id, project_id, meter_id, source_system, reading_timestamp, energy_wh)
@@ -705,8 +710,9 @@ def test_the_summary_multiplies_no_sum_and_adds_no_superseded_version(
     expected = ExpectedInvoiceHeaderFactory.create(**common, total_amount=Decimal(700))
     for amount in (500, 500, -300):
         ExpectedInvoiceLineItemFactory.create(expected_invoice_header=expected, line_total_amount=Decimal(amount))
-    for number, amount, status in (("A-1", 800, "sent"), ("A-2", -100, "sent"), (None, 5000, "draft")):
-        InvoiceHeaderFactory.create(**common, invoice_number=number, total_amount=Decimal(amount), status=status)
+    for amount in (800, -100):
+        as_issued(InvoiceHeaderFactory.create(**common, total_amount=Decimal(amount)))
+    InvoiceHeaderFactory.create(**common, total_amount=Decimal(5000))
     for day, amount in ((5, 600), (9, 650)):
         received = ReceivedInvoiceHeaderFactory.create(
             **common, invoice_date=date(2026, 2, day), total_amount=Decimal(amount)
@@ -716,9 +722,10 @@ def test_the_summary_multiplies_no_sum_and_adds_no_superseded_version(
     )
     for status in ("open", "closed"):
         DefaultEventFactory.create(contract=contract, status=status)
-    InvoiceHeaderFactory.create(
-        contract=contract, currency=CurrencyFactory.create(code="USD"), status="sent", total_amount=Decimal(1)
+    in_dollars = InvoiceHeaderFactory.create(
+        contract=contract, currency=CurrencyFactory.create(code="USD"), total_amount=Decimal(1)
     )
+    as_issued(in_dollars)
 
     rows = answer("contract_summary", organization="Helios", status="ACTIVE")
     money = ("currency", "damages", "expected", "invoiced", "received", "variance")
@@ -749,6 +756,7 @@ def test_the_monthly_report_sets_the_three_invoices_of_a_contract_side_by_side(
             invoice_line_item_type__code="ENERGY",
             clause_tariff=contract.tariffs.get(),
             quantity=Decimal(megawatt_hours),
+            line_total_amount=Decimal(375),
         )
     for day, number, amount in ((5, "S-1", 700), (9, "S-2", 720)):
         received = ReceivedInvoiceHeaderFactory.create(
@@ -768,11 +776,9 @@ def test_the_monthly_report_sets_the_three_invoices_of_a_contract_side_by_side(
     assert (row["received_invoice"], row["received_count"], row["received"]) == ("S-2", 2, 720)
     assert (row["variance"], row["variance_percent"], row["comparison"]) == (-30, -4, "underbilled")
 
-    InvoiceHeaderFactory.create(
-        **common, invoice_number="A-1", invoice_date=date(2026, 2, 1), status="sent", total_amount=Decimal(740)
-    )
+    as_issued(InvoiceHeader.objects.get())
     (row,) = answer("monthly_invoice_report", period="2026-01", organization="Helios")
-    assert (row["invoice"], row["invoiced"], row["energy_kwh"]) == ("A-1", 740, None)
+    assert (row["invoice"], row["invoiced"], row["energy_kwh"]) == ("INV-2026-00001", 750, 20_000)
     assert answer("monthly_invoice_report", period="2025-12") == []
 
 

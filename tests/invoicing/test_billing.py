@@ -16,7 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from core.models import BillingPeriod, Contract, InvoiceDirection, Project, RuleOutput
 from core.periods import start_of_day, zone
 from invoicing.billing import Change, draft, draft_all, find_billing_period
+from invoicing.corrections import proposed_corrections
 from invoicing.errors import BillingError, NotFoundError
+from invoicing.issuing import credit
 from invoicing.models import (
     ClauseTariff,
     ExpectedInvoiceHeader,
@@ -48,6 +50,7 @@ from tests.factories import (
     RuleOutputFactory,
     RuleOutputTypeFactory,
     TariffTypeFactory,
+    as_issued,
 )
 
 DENVER = "America/Denver"  # its clocks go back on 2 November 2025
@@ -292,7 +295,7 @@ def test_a_comparison_with_replaced_lines_is_taken_back(contract: Contract, peri
 
 def test_an_issued_invoice_is_left_alone(contract: Contract, period: BillingPeriod) -> None:
     draft(contract, period)
-    InvoiceHeader.objects.update(status=InvoiceStatus.SENT)
+    as_issued(InvoiceHeader.objects.get())
     result = draft(contract, period)
     assert (result.invoice, result.warnings) == (Change.ISSUED, ())
     assert "the issued invoice left alone" in str(result)
@@ -719,3 +722,20 @@ def test_generate_invoices_says_what_was_not_found(
 ) -> None:
     with pytest.raises(CommandError, match=problem):
         call_command("generate_invoices", *arguments)
+
+
+def test_late_readings_propose_a_correction_for_what_was_issued(contract: Contract, period: BillingPeriod) -> None:
+    draft(contract, period)
+    invoice = as_issued(InvoiceHeader.objects.get())
+    assert proposed_corrections() == []
+    meter = Meter.objects.get()
+    span = (start_of_day(period.start_date, zone("UTC")), start_of_day(period.end_date, zone("UTC")))
+    ReadingChangeFactory.create(meter=meter, period_start=span[0], period_end=span[1])
+    assert proposed_corrections() == []  # it would come out the same
+
+    add_verdict(contract, "5")
+    (proposal,) = proposed_corrections(contract.pk)
+    assert (proposal.invoice_id, proposal.invoiced, proposal.due) == (invoice.pk, Decimal(30), Decimal(25))
+    assert str(proposal) == f"{contract.name}, 2025-11, {invoice.invoice_number}: credit: USD 5.00 net of tax."
+    credit(invoice.pk, by="Ana", on=date(2026, 2, 3), reason="late readings", amount=Decimal(5))
+    assert proposed_corrections() == []

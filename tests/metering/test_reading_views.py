@@ -13,6 +13,7 @@ from metering.models import Meter, PeriodType, ReadingChange
 from tests.factories import (
     BillingPeriodFactory,
     ContractFactory,
+    CurrencyFactory,
     ExpectedInvoiceHeaderFactory,
     InvoiceHeaderFactory,
     MeterAggregateFactory,
@@ -21,6 +22,7 @@ from tests.factories import (
     ProjectFactory,
     ReadingChangeFactory,
     RuleOutputFactory,
+    as_issued,
 )
 from tests.metering.readings import rows
 
@@ -120,7 +122,9 @@ def drafts(meter: Meter) -> dict[str, int]:
     contract = ContractFactory.create(project=meter.project)
     period = BillingPeriodFactory.create(start_date=NOVEMBER[0].date(), end_date=NOVEMBER[1].date() - timedelta(days=1))
     made = {
-        factory._meta.model._meta.db_table: factory.create(contract=contract, billing_period=period).pk
+        factory._meta.model._meta.db_table: factory.create(
+            contract=contract, billing_period=period, currency=CurrencyFactory.create(code="USD")
+        ).pk
         for factory in (InvoiceHeaderFactory, ExpectedInvoiceHeaderFactory)
     }
     for model in (InvoiceHeader, ExpectedInvoiceHeader):
@@ -156,7 +160,8 @@ def test_a_draft_is_not_stale_when_aggregates_knew_of_the_change_before_it(meter
 
 def test_an_issued_invoice_is_no_draft(meter: Meter) -> None:
     made = drafts(meter)
-    InvoiceHeader.objects.update(status="sent")
+    for invoice in InvoiceHeader.objects.all():
+        as_issued(invoice)
     change(meter)
     assert stale_drafts() == {"expected_invoice_header": made["expected_invoice_header"]}
 

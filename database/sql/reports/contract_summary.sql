@@ -20,7 +20,8 @@ WITH damages AS (
     FROM expected_invoice_header
     GROUP BY contract_id, currency_id
 ), invoiced AS (
-    SELECT contract_id, currency_id, sum(total_amount) AS amount
+    SELECT contract_id, currency_id,
+        sum(CASE document_type WHEN 'credit_note' THEN -total_amount ELSE total_amount END) AS amount
     FROM invoice_header
     WHERE status <> 'draft'
     GROUP BY contract_id, currency_id

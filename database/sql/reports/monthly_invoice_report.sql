@@ -31,7 +31,8 @@ WITH asked AS (
     FROM invoice_header
     WHERE billing_period_id = (SELECT id FROM asked)
 ), invoiced AS (
-    SELECT contract_id, currency_id, sum(total_amount) AS total_amount,
+    SELECT contract_id, currency_id,
+        sum(CASE document_type WHEN 'credit_note' THEN -total_amount ELSE total_amount END) AS total_amount,
         string_agg(coalesce(invoice_number, 'draft'), ', ' ORDER BY id) AS numbers,
         string_agg(DISTINCT status::text, ', ') AS statuses
     FROM own

@@ -27,7 +27,7 @@ SELECT tgrelid::regclass || '.' || coalesce(conname, tgname) AS object,
 FROM pg_trigger
     JOIN pg_class ON pg_class.oid = tgrelid AND relnamespace = 'public'::regnamespace
     LEFT JOIN pg_constraint ON pg_constraint.oid = tgconstraint
-WHERE tgenabled <> 'O'
+WHERE tgenabled NOT IN ('O', 'A')
 GROUP BY 1
 ORDER BY 1;
 
@@ -597,7 +597,7 @@ SELECT 'invoice_header ' || id AS object,
     format('is %s and has no %s', status, concat_ws(' and no ', CASE WHEN invoice_number IS NULL THEN 'number' END,
         CASE WHEN invoice_date IS NULL THEN 'date' END)) AS finding
 FROM invoice_header
-WHERE status <> 'draft' AND (invoice_number IS NULL OR invoice_date IS NULL)
+WHERE status NOT IN ('draft', 'verified') AND (invoice_number IS NULL OR invoice_date IS NULL)
 ORDER BY id;
 
 -- name: invoice_numbers_are_unique
