@@ -35,7 +35,7 @@ LAUNCH = (
     "--no-first-run",
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_server]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_server, pytest.mark.usefixtures("emptied")]
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_every_command_line_of_the_guide_runs_in_its_order(machine: Machine) -> 
         machine.run(lines)
     assert machine.run("git status --short --untracked-files=no") == ""
     assert machine.run("git log origin/main --format=%s").splitlines() == [
-        "database: Take the snapshot v3.3.",
+        "database: Take the snapshot v3.4.",
         "metering: Keep the colour of a meter.",
         "start",
     ]
