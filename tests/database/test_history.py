@@ -241,4 +241,6 @@ def test_foreign_keys_are_deferrable_in_every_file() -> None:
     for file in read_history():
         for statement in statements(file.sql):
             words = " ".join(statement.text.split())
+            if words.startswith("CREATE CONSTRAINT TRIGGER"):
+                continue
             assert words.count(" REFERENCES ") == words.count(" DEFERRABLE INITIALLY DEFERRED"), file.name
