@@ -145,7 +145,7 @@ ALTERED = re.compile(r"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?:public\
 CHANGE = re.compile(
     r"""
     \b(?: (?P<makes>CREATE|ADD) | DROP | RENAME )\s+ (?:OR\s+REPLACE\s+)? (?:UNIQUE\s+)?
-    (?:TABLE|COLUMN|CONSTRAINT|INDEX|FUNCTION|TRIGGER|POLICY|VIEW)\s+
+    (?:TABLE|COLUMN|CONSTRAINT\s+TRIGGER|CONSTRAINT|INDEX|FUNCTION|TRIGGER|POLICY|VIEW)\s+
     (?:IF\s+(?:NOT\s+)?EXISTS\s+)? (?:public\.)? (?P<name>\w+)
     """,
     re.VERBOSE | re.IGNORECASE,

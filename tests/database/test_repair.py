@@ -123,7 +123,9 @@ def test_a_file_that_only_django_knows_is_recorded_where_its_work_is_there(migra
 def test_a_file_that_only_django_knows_is_not_recorded_where_its_work_is_not_there(migrated_copy: Database) -> None:
     forget(migrated_copy, 12, ledger=True, django=False)
     with migrated_copy.connect() as session:
-        session.execute("DROP VIEW stale_invoice_draft; ALTER TABLE project DROP COLUMN time_zone")
+        session.execute(
+            "DROP VIEW stale_invoice_draft, stale_issued_invoice; ALTER TABLE project DROP COLUMN time_zone"
+        )
     before = recorded(migrated_copy)
     done = run(migrated_copy, "schema_repair", "--record", "12")
     assert done.returncode == 3
