@@ -33,9 +33,10 @@ lint: $(VENV)/.development
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-# The embedded server outlives the command that started it; this ends it. Its data stay.
+# The embedded server outlives the command that started it, and so does that of the tests; this ends both. Data stay.
 stop: $(VENV)/.runtime
 	$(BIN)/python manage.py embedded_server stop
+	$(BIN)/python -m tests.server
 
 # Hashed, for every platform, without the address of any registry.
 lock: $(VENV)/.development

@@ -6,15 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test.utils import override_settings
 from pytest_django import DjangoDbBlocker
 
 from database.scratch import Database
 from metering.storage import Lake
+from tests.server import FOLDER, start_forgetful
 from tests.template import prepare_template
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leads every test to a server of the tests' own, unless DATABASE_URL names one; workers find it started."""
+    if settings.DATABASES["default"]["ENGINE"] == "database.backend":
+        settings.EMBEDDED_ROOT = FOLDER
+        if not hasattr(config, "workerinput"):
+            start_forgetful()
 
 
 def absent(reason: str) -> None:
