@@ -27,6 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
             start_forgetful()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for no database shows the same on any server, and so does what is repeated for its luck."""
+    for item in items:
+        asked = {"db", "transactional_db", "server"}.intersection(getattr(item, "fixturenames", ()))
+        # A module that lets itself to the database says so by this name.
+        by_itself = hasattr(getattr(item, "module", None), "DjangoDbBlocker")
+        meets_server = asked or by_itself or item.get_closest_marker("django_db")
+        if not meets_server or item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.any_server)
+
+
 def absent(reason: str) -> None:
     """Skips the test by name; where everything was promised to be there, fails it instead."""
     if os.environ.get("FRONTIER_TESTS_SKIP_NOTHING"):

@@ -117,7 +117,11 @@ def run(database: Database, *arguments: str, project: Path = PROJECT) -> "subpro
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests that share these databases on one worker, which builds them once."""
+    """Keeps a module whose tests share databases on one worker, which builds them once; restores go with backups.
+
+    Both look for what killed runs of either left on the server.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents and "server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("schema"))
+            together = "test_backups" if item.path.stem == "test_restore" else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(together))

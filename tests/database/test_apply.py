@@ -304,7 +304,7 @@ def two_more(project_copy: Path) -> Path:
 
 @pytest.mark.soak
 def test_of_many_runs_one_applies_and_none_deadlocks(migrated_copy: Database, two_more: Path) -> None:
-    runs = rounds(20, 6)
+    runs = rounds(20, 4)
     processes = [start(migrated_copy, "migrate", project=two_more) for _ in range(runs)]
     said = [process.communicate(timeout=300) for process in processes]
     assert [
@@ -334,9 +334,10 @@ def run_killed(database: Database, at: float, *arguments: str, project: Path, co
 
 
 def points(count: int, sample: int) -> list[float]:
-    """Moments spread over a run with so many statements: so many, or two hundred where the whole is asked for."""
+    """The middles of so many equal parts of a run with `count` statements; of two hundred where all is asked for."""
     moments = [number / 2 for number in range(2, 2 * count + 2)]
-    return moments[:: max(1, len(moments) // rounds(200, sample))]
+    parts = min(rounds(200, sample), len(moments))
+    return [moments[(2 * part + 1) * len(moments) // (2 * parts)] for part in range(parts)]
 
 
 @pytest.mark.soak
@@ -346,7 +347,7 @@ def test_a_run_killed_at_any_statement_is_finished_by_the_next(
     count = tmp_path / "count"
     with scratch_database(server, migrated.name) as database:
         assert run_killed(database, 0, "migrate", project=two_more, count=count) == 0
-    for at in points(int(count.read_text()), 4):
+    for at in points(int(count.read_text()), 3):
         with scratch_database(server, migrated.name) as database:
             assert run_killed(database, at, "migrate", project=two_more, count=count) == -signal.SIGKILL
             done = run(database, "apply_schema", project=two_more)

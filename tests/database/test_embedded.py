@@ -33,6 +33,8 @@ from database.embedded import (
 )
 
 CLONE = Path(embedded.__file__).parents[1]
+# Each starts a server of its own, whichever the others use.
+pytestmark = pytest.mark.any_server
 Manage = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -119,6 +119,7 @@ def blocks(*, run: bool) -> list[str]:
     return [found["lines"] for found in BLOCK.finditer(GUIDE.read_text()) if bool(found["comment"]) is not run]
 
 
+@pytest.mark.any_server
 def test_every_command_line_of_the_guide_runs_in_its_order(machine: Machine) -> None:
     for lines in blocks(run=True):
         machine.run(lines)
