@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import override_settings
 from pytest_django import DjangoDbBlocker
 
+from database.embedded import Server
 from database.scratch import Database
 from metering.storage import Lake
 from tests.server import FOLDER, start_forgetful
@@ -24,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.DATABASES["default"]["ENGINE"] == "database.backend":
         settings.EMBEDDED_ROOT = FOLDER
         if not hasattr(config, "workerinput"):
-            start_forgetful()
+            start_forgetful(Server(FOLDER))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,19 +7,22 @@ power may leave it spoiled: then `make clean`, or take the folder away. `python 
 import psycopg
 from psycopg import sql
 
-from database.embedded import Server
+from database.embedded import Address, Server
 from database.history import ROOT
 
 FOLDER = ROOT.parent / ".frontier" / "tests"
-DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
+# What makes it wait for the disk, and what compiles a query for longer than any query of a test takes.
+OFF = ("fsync", "full_page_writes", "synchronous_commit", "jit")
 
 
-def start_forgetful() -> None:
-    """Starts the server where it is down, and has it leave the disk alone."""
-    with psycopg.connect(Server(FOLDER).url("postgres"), autocommit=True) as session:
-        for setting in DURABILITY:
+def start_forgetful(server: Server) -> Address:
+    """Starts the server where it is down, and has it leave the disk alone; returns where it listens."""
+    address = server.ensure_running()
+    with psycopg.connect(address.url("postgres"), autocommit=True) as session:
+        for setting in OFF:
             session.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         session.execute("SELECT pg_reload_conf()")
+    return address
 
 
 if __name__ == "__main__":

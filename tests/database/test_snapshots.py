@@ -38,6 +38,7 @@ from database.snapshots import (
 )
 from tests.conftest import absent
 from tests.database.conftest import run
+from tests.server import start_forgetful
 from tests.soak import FULL, rounds
 
 BASELINE = """
@@ -131,7 +132,7 @@ def old_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     if not found:
         absent("PostgreSQL 15 is not installed")
     server = Server(tmp_path_factory.mktemp("old"), found)
-    address = server.ensure_running()
+    address = start_forgetful(server)
     login = {"host": address.host, "port": str(address.port), "user": address.user, "password": address.password}
     yield Database("postgres", {}, {**login, "sslmode": "disable"})
     server.stop()

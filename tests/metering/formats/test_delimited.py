@@ -19,6 +19,7 @@ from metering.formats import parse
 from metering.formats.canonical import INTERVAL_SECONDS, SCHEMA
 from metering.formats.delimited import parse as parse_delimited
 from metering.formats.mapping import ColumnMapping
+from tests.soak import rounds
 
 QUARTERS = ColumnMapping(time_column="time", interval="15min", label="start", energy=("energy", "kWh"))
 
@@ -587,7 +588,7 @@ def generated(seed: int, lines: int) -> str:
     return chance.choice(["\n", "\r\n"]).join(written)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(25, 10), deadline=None)
 @given(st.integers(0, 5), st.integers(20, 3000))
 @example(0, 1)
 def test_the_size_of_blocks_changes_nothing(seed: int, block_bytes: int) -> None:
