@@ -72,7 +72,8 @@ DOMAINS: dict[str, tuple[str, str]] = {
         "#A23B5A",
         "invoice_line_item_type expected_invoice_header expected_invoice_line_item invoice_header invoice_line_item"
         " invoice_series tax_rule invoice_tax invoice_status_change"
-        " received_invoice_header received_invoice_line_item invoice_comparison invoice_comparison_line_item",
+        " received_invoice_header received_invoice_line_item invoice_comparison invoice_comparison_line_item"
+        " comparison_tolerance",
     ),
 }
 ELSEWHERE = ("Elsewhere", "#64748B")  # tables of other schemas, such as Supabase's users

@@ -318,15 +318,19 @@ def to_csv(results: Iterable[Result]) -> str:
     if len(headings) > 1:
         names = ", ".join(result.query.name for result in results)
         raise UnknownNameError(f"These queries have different columns, as CSV name one of them: {names}.")
+    several = len(results) > 1
+    columns = next(iter(headings), ())
+    rows = ((result.query.name, *row) if several else row for result in results for row in result.rows)
+    return csv_text(("query", *columns) if several else columns, rows)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows under one heading as CSV, each text that a spreadsheet would take for a formula led by an apostrophe."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    several = len(results) > 1
-    for columns in headings:
-        writer.writerow(["query", *columns] if several else columns)
-    for result in results:
-        for row in result.rows:
-            cells = [_harmless(cell) for cell in row]
-            writer.writerow([result.query.name, *cells] if several else cells)
+    if columns:
+        writer.writerow(columns)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 

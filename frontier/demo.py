@@ -18,7 +18,8 @@ from core.periods import parse_period
 from core.rules import show_percent
 from database import seeds
 from invoicing.billing import DraftRun, draft_all, find_billing_period
-from invoicing.comparison import ComparisonRun, compare_all
+from invoicing.compared import ComparisonRun
+from invoicing.comparison import compare_all
 from metering.assessment import Assessment, evaluate
 from metering.errors import AlreadyLoaded
 from metering.ingestion import ingest

@@ -3,8 +3,11 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
+from core.errors import CoreError
 from core.screens import Lines, Screen, register_rest
+from invoicing.dispute_notes import dispute_of
 from invoicing.errors import InvoicingError
 from invoicing.models import (
     ClauseTariff,
@@ -30,6 +33,9 @@ PROVEN = "This tariff is published: its price may not be changed. End it and add
 ISSUED = "This invoice has left the house: nothing but its status may change, and the database refuses the rest."
 
 
+PRICED = ("description", "price_bucket", "quantity", "unit", "line_unit_price")
+
+
 class InvoiceLines(Lines):
     model = InvoiceLineItem
     fields = (
@@ -46,17 +52,18 @@ class InvoiceLines(Lines):
 
 class ExpectedInvoiceLines(Lines):
     model = ExpectedInvoiceLineItem
-    fields = ("invoice_line_item_type", "description", "line_total_amount")
+    fields = ("invoice_line_item_type", *PRICED, "line_total_amount")
 
 
 class ReceivedInvoiceLines(Lines):
     model = ReceivedInvoiceLineItem
-    fields = ("invoice_line_item_type", "description", "line_total_amount")
+    fields = ("invoice_line_item_type", *PRICED, "line_total_amount", "tax_category", "tax_rate", "tax_amount")
 
 
 class ComparisonLines(Lines):
     model = InvoiceComparisonLineItem
-    fields = ("expected_invoice_line_item", "received_invoice_line_item", "variance_amount", "description")
+    fields = ("expected_invoice_line_item", "received_invoice_line_item", "variance_amount", "reason")
+    read_only = True
 
 
 PARTIES = ("contract", "project", "counterparty", "billing_period")
@@ -114,7 +121,11 @@ class InvoiceLineScreen(Screen):
 class ReceivedInvoiceScreen(Screen):
     list_display = InvoiceScreen.list_display
     date_hierarchy = "invoice_date"
-    fieldsets = InvoiceScreen.fieldsets
+    fieldsets = (
+        (None, {"fields": ("status", "invoice_number", ("invoice_date", "due_date"), ("total_amount", "currency"))}),
+        ("Kind of document", {"fields": (("document_type", "corrects_number"), "exchange_rate")}),
+        ("Between", {"fields": PARTIES}),
+    )
     inlines = (ReceivedInvoiceLines,)
 
 
@@ -128,6 +139,18 @@ class ExpectedInvoiceScreen(Screen):
 @admin.register(InvoiceComparison)
 class InvoiceComparisonScreen(Screen):
     inlines = (ComparisonLines,)
+    readonly_fields = ("dispute_note",)
+
+    @admin.display(description="Dispute note")
+    def dispute_note(self, comparison: InvoiceComparison) -> str:
+        """The letter that disputes the received invoice, ready to be copied."""
+        if comparison.pk is None:
+            return "Nothing is compared yet."
+        try:
+            note = dispute_of(comparison)
+        except CoreError as problem:
+            return str(problem)
+        return format_html('<pre class="letter">{}</pre>', note) if note else "Nothing is to be disputed."
 
 
 class HolidayLines(Lines):

@@ -5,7 +5,7 @@ documents are derived. What has left the house, an invoice that is no longer a d
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -72,6 +72,9 @@ class Line:
     clause_tariff_id: int | None = None
     meter_aggregate_id: int | None = None
     rule_output_id: int | None = None
+    # Of the expected invoice alone, where the received one is set against them.
+    unit: str | None = field(default=None, compare=False)
+    price_bucket: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,10 +419,10 @@ def _energy_lines(
         said = [
             f"Energy delivered in {billing_period.name}" if is_whole else f"Energy delivered from {first} to {last}"
         ]
-        if line.bucket != "all":
-            said.append(line.bucket)
+        bucket = [line.bucket] if line.bucket != "all" else []
         if line.tiers > 1:
-            said.append(f"tier {line.tier} of {line.tiers}")
+            bucket.append(f"tier {line.tier} of {line.tiers}")
+        said += bucket
         measured = sum(first <= day <= last for day in energy.whole_days)
         if measured != (last - first).days + 1:
             said.append(f"{measured} of {(last - first).days + 1} days fully measured")
@@ -432,6 +435,8 @@ def _energy_lines(
             unit_price=line.unit_price,
             amount=line.amount,
             clause_tariff_id=line.version,
+            unit=line.unit.value,
+            price_bucket=", ".join(bucket) or None,
         )
 
 
@@ -474,6 +479,7 @@ def _line(line: PricedLine, energy: _Energy, billing_period: BillingPeriod) -> L
         amount=line.amount,
         clause_tariff_id=line.tariff_id,
         meter_aggregate_id=aggregate_id,
+        unit=line.unit.value,
     )
 
 
@@ -645,8 +651,27 @@ def _store_expected(bill: _Bill, *, dry_run: bool) -> Change:
     change = _change(
         header,
         bill.head,
-        stored.values_list("invoice_line_item_type__code", "description", "line_total_amount"),
-        ((line.type_code, line.description, line.amount) for line in bill.lines),
+        stored.values_list(
+            "invoice_line_item_type__code",
+            "description",
+            "quantity",
+            "unit",
+            "line_unit_price",
+            "price_bucket",
+            "line_total_amount",
+        ),
+        (
+            (
+                line.type_code,
+                line.description,
+                line.quantity,
+                line.unit,
+                line.unit_price,
+                line.price_bucket,
+                line.amount,
+            )
+            for line in bill.lines
+        ),
     )
     if dry_run:
         return change
@@ -667,6 +692,10 @@ def _store_expected(bill: _Bill, *, dry_run: bool) -> Change:
             expected_invoice_header=header,
             invoice_line_item_type_id=bill.type_ids[line.type_code],
             description=line.description,
+            quantity=line.quantity,
+            unit=line.unit,
+            line_unit_price=line.unit_price,
+            price_bucket=line.price_bucket,
             line_total_amount=line.amount,
         )
         for line in bill.lines

@@ -1,182 +1,142 @@
-"""The invoice that came against the one that was expected, line by line.
+"""The invoices that came against those that were expected, line by line.
 
-`compare` owns its transaction and may be run twice: it writes only where the comparison differs from the one stored.
-A variance is received less expected, each first rounded to the currency's minor unit, so that the number shown, the
-status and the sum of the lines agree.
+`compare_all` may be run twice: it writes only where a comparison differs from the one stored. A variance is received
+less expected, each first rounded to the currency's minor unit, so that the number shown, the status and the sum of the
+lines agree. `invoicing.variance` says which lines belong together and splits their variance.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
-from itertools import zip_longest
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from core.contracts import contracts_in_force
 from core.models import BillingPeriod, Contract
 from core.money import minor_units, round_money, show
 from invoicing.billing import Change, Refusal, days_of
+from invoicing.compared import ComparedLine, ComparisonResult, ComparisonRun, describe, percent_of
+from invoicing.counterparts import Counterparts, Item, Unpaired, gather
+from invoicing.disputes import reason
 from invoicing.errors import ComparisonError, NotFoundError
 from invoicing.models import (
     ExpectedInvoiceHeader,
-    ExpectedInvoiceLineItem,
     InvoiceComparison,
     InvoiceComparisonLineItem,
     InvoiceComparisonStatus,
     ReceivedInvoiceHeader,
-    ReceivedInvoiceLineItem,
+)
+from invoicing.variance import Kind, LineVariance, Split, Tolerance, compare_lines, tolerated
+
+_CHUNK = 500  # contracts compared, and locked, in one transaction
+_HEAD = ("received_invoice_header", "variance_amount", "status", "exchange_rate")
+_CELLS = (
+    *("expected_invoice_line_item", "received_invoice_line_item", "variance_amount", "description", "reason"),
+    *(f"{kind.value}_amount" for kind in Kind),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedLine:
-    """Two lines of one type, or one that the other side lacks. `variance` is received less expected."""
+def compare_all(billing_period: BillingPeriod, contract_ids: Sequence[int] | None = None) -> ComparisonRun:
+    """Compares every contract that is in force or has an invoice in the period, or those named, in order of id.
 
-    type_code: str
-    expected: Decimal | None
-    received: Decimal | None
-    variance: Decimal
-    description: str
-    expected_line_id: int | None
-    received_line_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonResult:
-    """The comparison of one contract and period.
-
-    Where an invoice is absent the status is unchecked, `variance` is None and nothing is stored, which `change`
-    says by None. `variance_percent` is of the expected amount, to 2 decimals, and None where nothing is expected.
+    Each chunk of contracts is a transaction of its own. Raises `NotFoundError` where one that is named does not exist.
     """
-
-    contract_id: int
-    contract: str
-    period: str
-    currency: str | None
-    expected: Decimal | None
-    received: Decimal | None
-    received_number: str | None
-    variance: Decimal | None
-    variance_percent: Decimal | None
-    status: InvoiceComparisonStatus
-    lines: tuple[ComparedLine, ...]
-    warnings: tuple[str, ...]
-    change: Change | None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonRun:
-    """The comparisons of a billing period, and the pairs that cannot be compared."""
-
-    period: str
-    comparisons: tuple[ComparisonResult, ...]
-    refused: tuple[Refusal, ...]
-
-    def __str__(self) -> str:
-        """A table, amounts to the right, each contract above its lines."""
-        rows: list[tuple[str, ...]] = [("contract", "expected", "received", "variance", "status")]
-        for result in self.comparisons:
-            amounts = (_amount(number) for number in (result.expected, result.received, result.variance))
-            rows.append((result.contract, *amounts, result.status.label))
-            rows += [
-                (
-                    f"  {line.type_code}",
-                    _amount(line.expected),
-                    _amount(line.received),
-                    _amount(line.variance),
-                    line.description,
-                )
-                for line in result.lines
-            ]
-            rows += [(f"  {warning}", "", "", "", "") for warning in result.warnings]
-        widths = [max(len(row[column]) for row in rows if row[1]) for column in range(4)]
-        table = [
-            f"{name:<{widths[0]}}  {expected:>{widths[1]}}  {received:>{widths[2]}}  {variance:>{widths[3]}}  {said}"
-            for name, expected, received, variance, said in rows
-        ]
-        return "\n".join([*(line.rstrip() for line in table), *map(str, self.refused)])
-
-
-def compare_all(billing_period: BillingPeriod, contract_id: int | None = None) -> ComparisonRun:
-    """Compares every contract that is in force or has an invoice in the period, or the one named.
-
-    Raises `NotFoundError` where the one named does not exist.
-    """
-    if contract_id is None:
-        invoices = (ExpectedInvoiceHeader.objects, ReceivedInvoiceHeader.objects)
-        concerned = Q(pk__in=contracts_in_force(days_of(billing_period)).values("pk"))
-        for headers in invoices:
-            concerned |= Q(pk__in=headers.filter(billing_period=billing_period).values("contract"))
-    else:
-        concerned = Q(pk=contract_id)
-    contracts = list(Contract.objects.filter(concerned).order_by("pk"))
-    if contract_id is not None and not contracts:
-        raise NotFoundError(f"contract {contract_id} does not exist")
-    comparisons: list[ComparisonResult] = []
-    refused: list[Refusal] = []
-    for contract in contracts:
-        try:
-            comparisons.append(compare(contract, billing_period))
-        except ComparisonError as error:
-            refused.append(Refusal(contract.pk, contract.name, error.problems))
-    return ComparisonRun(billing_period.name, tuple(comparisons), tuple(refused))
+    ids = _concerned(billing_period) if contract_ids is None else _existing(contract_ids)
+    outcomes = [
+        outcome
+        for start in range(0, len(ids), _CHUNK)
+        for outcome in _compare_chunk(ids[start : start + _CHUNK], billing_period)
+    ]
+    return ComparisonRun(
+        billing_period.name,
+        tuple(outcome for outcome in outcomes if isinstance(outcome, ComparisonResult)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal)),
+    )
 
 
 def compare(contract: Contract, billing_period: BillingPeriod) -> ComparisonResult:
     """Sets the expected invoice against the received one, the latest by date and id where several came.
 
-    An expected invoice has one comparison; where anything changed it is replaced. Raises `ComparisonError` where the
-    two are in different currencies; then nothing is written.
+    Credit notes that correct it are taken off. An expected invoice has one comparison; where anything changed it is
+    replaced. Raises `ComparisonError` where the two are in different currencies and no rate is agreed or published;
+    then nothing is written.
     """
+    (outcome,) = _compare_chunk([contract.pk], billing_period)
+    if isinstance(outcome, Refusal):
+        raise ComparisonError(outcome.contract, billing_period.name, *outcome.problems)
+    return outcome
+
+
+def _concerned(billing_period: BillingPeriod) -> list[int]:
+    concerned = Q(pk__in=contracts_in_force(days_of(billing_period)).values("pk"))
+    for headers in (ExpectedInvoiceHeader.objects, ReceivedInvoiceHeader.objects):
+        concerned |= Q(pk__in=headers.filter(billing_period=billing_period).values("contract"))
+    return list(Contract.objects.filter(concerned).order_by("pk").values_list("pk", flat=True))
+
+
+def _existing(contract_ids: Sequence[int]) -> list[int]:
+    found = list(Contract.objects.filter(pk__in=contract_ids).order_by("pk").values_list("pk", flat=True))
+    if absent := sorted(set(contract_ids) - set(found)):
+        raise NotFoundError(f"contract {', '.join(map(str, absent))} does not exist")
+    return found
+
+
+def _compare_chunk(contract_ids: Sequence[int], billing_period: BillingPeriod) -> list[ComparisonResult | Refusal]:
     with transaction.atomic():
-        # Runs at once wait for each other, and for `billing.draft`, which replaces the lines compared here.
-        Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
-        expected = (
-            ExpectedInvoiceHeader.objects.filter(contract=contract, billing_period=billing_period)
-            .select_related("currency")
-            .first()
+        # Runs at once wait for each other, and for drafting, which replaces the lines compared here.
+        contracts = list(
+            Contract.objects.select_for_update(no_key=True)
+            .filter(pk__in=contract_ids)
+            .only("name", "organization_id")
+            .order_by("pk")
         )
-        came = list(
-            ReceivedInvoiceHeader.objects.filter(contract=contract, billing_period=billing_period)
-            .select_related("currency")
-            .order_by(F("invoice_date").desc(nulls_last=True), "-id")
+        found = gather(contracts, billing_period)
+        outcomes = [_outcome(of_contract, billing_period) for of_contract in found]
+        changes = _store(
+            [
+                (of_contract, outcome)
+                for of_contract, outcome in zip(found, outcomes, strict=True)
+                if isinstance(of_contract, Counterparts) and isinstance(outcome, ComparisonResult)
+            ]
         )
-        received = came[0] if came else None
-        if expected is None or received is None:
-            return _unchecked(contract, billing_period, expected, received)
-        if expected.currency != received.currency:
-            raise ComparisonError(
-                contract.name,
-                billing_period.name,
-                f"{expected.currency} is expected and {_name(received)} is in {received.currency}:"
-                " there are no exchange rates",
-            )
-        result = _result(contract, billing_period, expected, received, len(came))
-        return replace(result, change=_store(result, expected, received))
+    return [
+        replace(outcome, change=changes.get(outcome.contract_id)) if isinstance(outcome, ComparisonResult) else outcome
+        for outcome in outcomes
+    ]
 
 
-def _unchecked(
-    contract: Contract,
-    billing_period: BillingPeriod,
-    expected: ExpectedInvoiceHeader | None,
-    received: ReceivedInvoiceHeader | None,
-) -> ComparisonResult:
+# --- what a comparison says
+
+
+def _outcome(found: Counterparts | Unpaired, billing_period: BillingPeriod) -> ComparisonResult | Refusal:
+    if isinstance(found, Unpaired):
+        return _unchecked(found, billing_period)
+    if found.is_foreign and found.rate is None:
+        cause = (
+            f"{found.expected.currency} is expected and {_name(found.received)} is in {found.received.currency}:"
+            " no exchange rate is agreed, and none published for that day or the week before"
+        )
+        return Refusal(found.contract.pk, found.contract.name, (cause,))
+    return _result(found, billing_period)
+
+
+def _unchecked(found: Unpaired, billing_period: BillingPeriod) -> ComparisonResult:
     warnings = []
-    if expected is None:
+    if found.expected is None:
         warnings.append("there is no expected invoice: generate_invoices makes it")
-    if received is None:
+    if found.received is None:
         warnings.append("no invoice was received")
-    present = expected or received
+    present = found.expected or found.received
     return ComparisonResult(
-        contract_id=contract.pk,
-        contract=contract.name,
+        contract_id=found.contract.pk,
+        contract=found.contract.name,
         period=billing_period.name,
         currency=None if present is None else present.currency.code,
-        expected=None if expected is None else _total(expected),
-        received=None if received is None else _total(received),
-        received_number=None if received is None else received.invoice_number,
+        expected=None if found.expected is None else _total(found.expected),
+        received=None if found.received is None else _total(found.received),
+        received_number=None if found.received is None else found.received.invoice_number,
         variance=None,
         variance_percent=None,
         status=InvoiceComparisonStatus.UNCHECKED,
@@ -186,135 +146,79 @@ def _unchecked(
     )
 
 
-def _result(
-    contract: Contract,
-    billing_period: BillingPeriod,
-    expected: ExpectedInvoiceHeader,
-    received: ReceivedInvoiceHeader,
-    came: int,
-) -> ComparisonResult:
-    currency = expected.currency.code
-    digits = minor_units(currency)
-    ours = list(expected.lines.select_related("invoice_line_item_type").order_by("id"))
-    theirs = list(received.lines.select_related("invoice_line_item_type").order_by("id"))
-    lines = tuple(_compared(one, other, digits) for one, other in _pairs(ours, theirs))
-    variance = _total(received) - _total(expected)
+def _result(found: Counterparts, billing_period: BillingPeriod) -> ComparisonResult:
+    lines = tuple(
+        _compared(line, found.tolerances)
+        for line in compare_lines(found.expected_lines, found.received_lines, found.digits)
+    )
+    due, billed = found.due, found.billed
+    variance = billed - due
+    beyond_lines = variance - sum((line.variance for line in lines), Decimal(0))
+    is_tolerated = all(line.is_tolerated for line in lines) and (
+        found.tolerances.get(Kind.ROUNDING, Tolerance()).allows(beyond_lines, due)
+    )
     status = InvoiceComparisonStatus.MATCHED
-    if variance:
+    if variance and not is_tolerated:
         status = InvoiceComparisonStatus.UNDERBILLED if variance < 0 else InvoiceComparisonStatus.OVERBILLED
-
-    warnings = []
-    if came > 1:
-        warnings.append(f"{came} invoices were received: compared with the latest, {_name(received)}")
-    for side, header, its_lines in (("expected", expected, ours), ("received", received, theirs)):
-        unexplained = header.total_amount - sum(line.line_total_amount for line in its_lines)
-        if unexplained:
-            warnings.append(f"the {side} total is {show(unexplained, currency)} off the sum of its lines")
-    if not variance and any(line.variance for line in lines):
-        warnings.append("the totals agree and the lines do not")
     return ComparisonResult(
-        contract_id=contract.pk,
-        contract=contract.name,
+        contract_id=found.contract.pk,
+        contract=found.contract.name,
         period=billing_period.name,
-        currency=currency,
-        expected=_total(expected),
-        received=_total(received),
-        received_number=received.invoice_number,
+        currency=found.expected.currency.code,
+        expected=due,
+        received=billed,
+        received_number=found.received.invoice_number,
         variance=variance,
-        variance_percent=_percent(variance, _total(expected)),
+        variance_percent=percent_of(variance, due),
         status=status,
         lines=lines,
-        warnings=tuple(warnings),
+        warnings=tuple(_warnings(found, lines, variance)),
         change=None,
+        split=sum((line.split for line in lines), Split()),
+        exchange_rate=None if found.rate is None else found.rate.rate,
     )
 
 
-def _pairs(
-    ours: Sequence[ExpectedInvoiceLineItem], theirs: Sequence[ReceivedInvoiceLineItem]
-) -> Iterator[tuple[ExpectedInvoiceLineItem | None, ReceivedInvoiceLineItem | None]]:
-    """Lines of one type side by side: equal amounts first, then the largest with the largest. The rest stand alone."""
-    lines: list[ExpectedInvoiceLineItem | ReceivedInvoiceLineItem] = [*ours, *theirs]
-    for type_id in dict.fromkeys(line.invoice_line_item_type_id for line in lines):
-        unpaired = []
-        candidates = [line for line in theirs if line.invoice_line_item_type_id == type_id]
-        for line in (line for line in ours if line.invoice_line_item_type_id == type_id):
-            same = (other for other in candidates if other.line_total_amount == line.line_total_amount)
-            if (twin := next(same, None)) is None:
-                unpaired.append(line)
-            else:
-                candidates.remove(twin)
-                yield line, twin
-        unpaired.sort(key=lambda line: -abs(line.line_total_amount))
-        candidates.sort(key=lambda line: -abs(line.line_total_amount))
-        yield from zip_longest(unpaired, candidates)
-
-
-def _compared(
-    ours: ExpectedInvoiceLineItem | None, theirs: ReceivedInvoiceLineItem | None, digits: int
-) -> ComparedLine:
-    line = ours or theirs
-    assert line is not None  # a pair has a side
-    expected = None if ours is None else round_money(ours.line_total_amount, digits)
-    received = None if theirs is None else round_money(theirs.line_total_amount, digits)
-    variance = (received or Decimal(0)) - (expected or Decimal(0))
+def _compared(line: LineVariance, tolerances: Mapping[Kind, Tolerance]) -> ComparedLine:
+    is_tolerated = tolerated(line, tolerances)
+    description = describe(line.expected, line.received, line.variance)
+    if line.variance and is_tolerated:
+        description += ", within the tolerance"
     return ComparedLine(
-        type_code=line.invoice_line_item_type.code,
-        expected=expected,
-        received=received,
-        variance=variance,
-        description=_describe(expected, received, variance),
-        expected_line_id=None if ours is None else ours.pk,
-        received_line_id=None if theirs is None else theirs.pk,
+        type_code=line.line.type_code,
+        expected=line.expected,
+        received=line.received,
+        variance=line.variance,
+        split=line.split,
+        is_tolerated=is_tolerated,
+        description=description,
+        reason=reason(line),
+        expected_line_id=None if line.expected_line is None else line.expected_line.id,
+        received_line_id=None if line.received_line is None else line.received_line.id,
     )
 
 
-def _describe(expected: Decimal | None, received: Decimal | None, variance: Decimal) -> str:
-    if received is None:
-        return "missing in the received invoice"
-    if expected is None:
-        return "not expected"
-    if not variance:
-        return "as expected"
-    percent = _percent(variance, expected)
-    share = "" if percent is None else f" ({percent:+} %)"
-    return f"{abs(variance):,} {'less' if variance < 0 else 'more'} than expected{share}"
-
-
-def _percent(variance: Decimal, expected: Decimal) -> Decimal | None:
-    """The variance in percent of the expected amount's size; there is none of nothing."""
-    return round_money(Fraction(variance) * 100 / abs(Fraction(expected))) if expected else None
-
-
-def _store(result: ComparisonResult, expected: ExpectedInvoiceHeader, received: ReceivedInvoiceHeader) -> Change:
-    stored = InvoiceComparison.objects.filter(expected_invoice_header=expected)
-    lines = InvoiceComparisonLineItem.objects.filter(invoice_comparison__in=stored).order_by("id")
-    assert result.variance is not None  # both invoices are there
-    before = list(stored.values_list("received_invoice_header", "variance_amount", "status"))
-    lines_before = lines.values_list(
-        "expected_invoice_line_item", "received_invoice_line_item", "variance_amount", "description"
-    )
-    if before == [(received.pk, result.variance, result.status)] and list(lines_before) == [
-        (line.expected_line_id, line.received_line_id, line.variance, line.description) for line in result.lines
-    ]:
-        return Change.UNCHANGED
-    comparison = stored.order_by("id").first() or InvoiceComparison(expected_invoice_header=expected)
-    lines.delete()
-    stored.exclude(pk=comparison.pk).delete()
-    comparison.received_invoice_header = received
-    comparison.variance_amount = result.variance
-    comparison.status = result.status
-    comparison.save()
-    InvoiceComparisonLineItem.objects.bulk_create(
-        InvoiceComparisonLineItem(
-            invoice_comparison=comparison,
-            expected_invoice_line_item_id=line.expected_line_id,
-            received_invoice_line_item_id=line.received_line_id,
-            variance_amount=line.variance,
-            description=line.description,
-        )
-        for line in result.lines
-    )
-    return Change.REPLACED if before else Change.CREATED
+def _warnings(found: Counterparts, lines: Sequence[ComparedLine], variance: Decimal) -> Iterator[str]:
+    expected, received = found.expected, found.received
+    if found.invoices > 1:
+        yield f"{found.invoices} invoices were received: compared with the latest, {_name(received)}"
+    for note in found.credited_by:
+        yield f"{_name(note)} credits {show(note.total_amount, note.currency.code)}, which is taken off"
+    for note in found.other_notes:
+        yield f"{_name(note)} corrects {note.corrects_number or 'no invoice that it names'} and is not compared"
+    if found.rate is not None:
+        says = "says none" if received.exchange_rate is None else f"says {received.exchange_rate.normalize():f}"
+        yield f"{received.currency} is converted at {found.rate.source} for one {expected.currency}; the invoice {says}"
+    if found.tax_billed and not found.is_taxed:
+        tax = show(found.tax_billed, received.currency.code)
+        yield f"{tax} of tax is billed and the expected invoice states none: compared before tax"
+    sides: tuple[tuple[str, ExpectedInvoiceHeader | ReceivedInvoiceHeader, Sequence[Item]], ...]
+    sides = (("expected", expected, found.expected_items), ("received", received, found.received_items))
+    for side, header, items in sides:
+        if unexplained := header.total_amount - sum((item.gross_amount for item in items), Decimal(0)):
+            yield f"the {side} total is {show(unexplained, header.currency.code)} off the sum of its lines"
+    if not variance and any(line.variance for line in lines):
+        yield "the totals agree and the lines do not"
 
 
 def _total(header: ExpectedInvoiceHeader | ReceivedInvoiceHeader) -> Decimal:
@@ -326,5 +230,75 @@ def _name(received: ReceivedInvoiceHeader) -> str:
     return f"{number} of {received.invoice_date}" if received.invoice_date else number
 
 
-def _amount(number: Decimal | None) -> str:
-    return "-" if number is None else f"{number:,}"
+# --- what is stored
+
+
+def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[int, Change]:
+    """By contract, what was done; only comparisons that differ from those stored are written."""
+    heads, parts = _stored([found.expected.pk for found, _ in compared])
+    changes: dict[int, Change] = {}
+    kept: list[InvoiceComparison] = []
+    new: list[InvoiceComparison] = []
+    lines: list[tuple[InvoiceComparison, ComparedLine]] = []
+    surplus: list[int] = []
+    for found, result in compared:
+        before = heads.get(found.expected.pk, {})
+        first = next(iter(before), None)
+        head = (found.received.pk, result.variance, result.status, result.exchange_rate)
+        if list(before.values()) == [head] and parts[first] == [_cells(line) for line in result.lines]:
+            changes[result.contract_id] = Change.UNCHANGED
+            continue
+        changes[result.contract_id] = Change.CREATED if first is None else Change.REPLACED
+        row = InvoiceComparison(
+            pk=first,
+            expected_invoice_header=found.expected,
+            received_invoice_header=found.received,
+            variance_amount=result.variance,
+            status=result.status,
+            exchange_rate=result.exchange_rate,
+        )
+        (new if first is None else kept).append(row)
+        lines += [(row, line) for line in result.lines]
+        surplus += [each for each in before if each != first]
+    if kept:
+        outdated = [*(row.pk for row in kept), *surplus]
+        InvoiceComparisonLineItem.objects.filter(invoice_comparison__in=outdated).delete()
+        InvoiceComparison.objects.filter(pk__in=surplus).delete()
+        InvoiceComparison.objects.bulk_update(kept, _HEAD)
+    InvoiceComparison.objects.bulk_create(new)
+    InvoiceComparisonLineItem.objects.bulk_create(
+        InvoiceComparisonLineItem(
+            invoice_comparison=row,
+            expected_invoice_line_item_id=line.expected_line_id,
+            received_invoice_line_item_id=line.received_line_id,
+            variance_amount=line.variance,
+            description=line.description,
+            reason=line.reason,
+            **{f"{kind.value}_amount": getattr(line.split, kind.value) for kind in Kind},
+        )
+        for row, line in lines
+    )
+    return changes
+
+
+def _stored(
+    expected_ids: Sequence[int],
+) -> tuple[dict[int, dict[int, tuple[object, ...]]], dict[int | None, list[tuple[object, ...]]]]:
+    """The stored comparisons of expected invoices by their ids, in order, and the lines of each."""
+    heads: dict[int, dict[int, tuple[object, ...]]] = defaultdict(dict)
+    rows = InvoiceComparison.objects.filter(expected_invoice_header__in=expected_ids)
+    for expected_id, comparison_id, *head in rows.order_by("id").values_list("expected_invoice_header", "id", *_HEAD):
+        heads[expected_id][comparison_id] = tuple(head)
+    lines: dict[int | None, list[tuple[object, ...]]] = defaultdict(list)
+    items = InvoiceComparisonLineItem.objects.filter(invoice_comparison__expected_invoice_header__in=expected_ids)
+    for comparison_id, *cells in items.order_by("id").values_list("invoice_comparison", *_CELLS):
+        lines[comparison_id].append(tuple(cells))
+    return heads, lines
+
+
+def _cells(line: ComparedLine) -> tuple[object, ...]:
+    """What is stored of a line, in the order of `_CELLS`."""
+    return (
+        *(line.expected_line_id, line.received_line_id, line.variance, line.description, line.reason),
+        *(getattr(line.split, kind.value) for kind in Kind),
+    )

@@ -9,8 +9,11 @@ InvoicingError
 ├── IssuingError      an invoice that cannot take a step: nothing is written
 ├── DocumentError     an invoice that breaks a rule of EN 16931, with every rule it breaks
 ├── ComparisonError   two invoices that cannot be set against each other: nothing is written
+├── ReceivingError    a file of received invoices that cannot be taken: nothing is written
 └── NotFoundError     a contract, a billing period or a vocabulary row that is not there
 """
+
+from dataclasses import dataclass
 
 
 class InvoicingError(Exception):
@@ -70,6 +73,29 @@ class ComparisonError(InvoicingError):
         self.contract = contract
         self.period = period
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file: its line, 1 for the first and None for the file as a whole, where in it, and why."""
+
+    line: int | None
+    place: str
+    cause: str
+
+    def __str__(self) -> str:
+        where = [f"line {self.line}"] if self.line is not None else []
+        return ": ".join([*where, *([self.place] if self.place else []), self.cause])
+
+
+class ReceivingError(InvoicingError):
+    """A file of received invoices cannot be taken. Lists every problem by line; nothing was written."""
+
+    def __init__(self, file_name: str, *problems: Problem) -> None:
+        ordered = sorted(problems, key=lambda problem: (problem.line is not None, problem.line or 0))
+        super().__init__("\n".join([f"{file_name}: nothing was written", *(f"  {problem}" for problem in ordered)]))
+        self.file_name = file_name
+        self.problems = tuple(ordered)
 
 
 class NotFoundError(InvoicingError):

@@ -56,6 +56,7 @@ from core.models import (
 from invoicing.issuing import verify_and_issue
 from invoicing.models import (
     ClauseTariff,
+    ComparisonTolerance,
     ExchangeRate,
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,
@@ -806,6 +807,17 @@ def as_issued(invoice: InvoiceHeader, by: str = "a person") -> InvoiceHeader:
     verify_and_issue(invoice.pk, by=by, on=day, due=day + timedelta(days=30))
     invoice.refresh_from_db()
     return invoice
+
+
+class ComparisonToleranceFactory(DjangoModelFactory[ComparisonTolerance]):
+    """What an organization lets pass: nothing, in percent of any currency."""
+
+    class Meta:
+        model = ComparisonTolerance
+
+    organization = SubFactory(OrganizationFactory)
+    kind = "rounding"
+    relative_percent = Decimal(0)
 
 
 FACTORIES: dict[type[models.Model], type[DjangoModelFactory[Any]]] = {

@@ -1,6 +1,11 @@
 """Money: tariffs, prices, invoices and their comparison."""
 
-from invoicing.models.comparison import InvoiceComparison, InvoiceComparisonLineItem, InvoiceComparisonStatus
+from invoicing.models.comparison import (
+    ComparisonTolerance,
+    InvoiceComparison,
+    InvoiceComparisonLineItem,
+    InvoiceComparisonStatus,
+)
 from invoicing.models.invoices import (
     DocumentType,
     ExpectedInvoiceHeader,
@@ -34,6 +39,7 @@ from invoicing.models.tariffs import ClauseTariff, TariffStatus, TariffType
 
 __all__ = [
     "ClauseTariff",
+    "ComparisonTolerance",
     "DocumentType",
     "ExchangeRate",
     "ExpectedInvoiceHeader",

@@ -211,6 +211,41 @@ class TaxRule(models.Model):
         return f"{self.tax_code} {self.rate.normalize():f}" if self.rate is not None else self.tax_code
 
 
+class PricedLineItem(models.Model):
+    """How the amount of a line came about, as far as its document says: what a variance is split by."""
+
+    quantity = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True)
+    unit = models.CharField(null=True, blank=True, help_text="What is counted: kWh, MWh, month; empty: not said.")
+    line_unit_price = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    price_bucket = models.CharField(
+        null=True, blank=True, help_text="Time-of-use period or tier, as the tariff calls it; empty: it has none."
+    )
+    tax_category = models.CharField(
+        max_length=2, null=True, blank=True, help_text="Category of UNTDID 5305, such as S, Z, E, AE or O."
+    )
+    tax_rate = models.DecimalField(
+        max_digits=9, decimal_places=6, null=True, blank=True, help_text="As a share: 0.19 is 19 %."
+    )
+    tax_amount = models.DecimalField(
+        max_digits=20, decimal_places=4, null=True, blank=True, help_text="Comes on top of the line total."
+    )
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True, help_text="Inclusive.")
+
+    class Meta:
+        abstract = True
+
+
+def _priced_line_checks(table: str) -> list[models.BaseConstraint]:
+    return [
+        models.CheckConstraint(
+            condition=models.Q(tax_category__regex="^[A-Z]{1,2}$"), name=f"chk_{table}_tax_category"
+        ),
+        models.CheckConstraint(condition=models.Q(tax_rate__gte=0), name=f"chk_{table}_tax_rate"),
+        models.CheckConstraint(condition=models.Q(last_day__gte=models.F("first_day")), name=f"chk_{table}_days"),
+    ]
+
+
 class ExpectedInvoiceHeader(models.Model):
     """What an invoice should say according to contract and readings."""
 
@@ -238,7 +273,7 @@ class ExpectedInvoiceHeader(models.Model):
         return f"expected invoice {self.pk}"
 
 
-class ExpectedInvoiceLineItem(models.Model):
+class ExpectedInvoiceLineItem(PricedLineItem):
     """One line of an expected invoice."""
 
     expected_invoice_header = models.ForeignKey(ExpectedInvoiceHeader, models.PROTECT, related_name="lines")
@@ -252,6 +287,7 @@ class ExpectedInvoiceLineItem(models.Model):
     class Meta:
         db_table = "expected_invoice_line_item"
         db_table_comment = "Derived: one line of an expected invoice."
+        constraints = _priced_line_checks("expected_invoice_line_item")
 
     def __str__(self) -> str:
         return self.description or f"line {self.pk}"
@@ -440,7 +476,7 @@ class InvoiceStatusChange(models.Model):
 
 
 class ReceivedInvoiceHeader(models.Model):
-    """An invoice or statement that came from the counterparty."""
+    """An invoice, credit note or statement that came from the counterparty."""
 
     project = models.ForeignKey(Project, models.PROTECT, related_name="received_invoices", null=True, blank=True)
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="received_invoices")
@@ -454,17 +490,40 @@ class ReceivedInvoiceHeader(models.Model):
     status = EnumField(
         enum="invoice_status", choices=InvoiceStatus, default=InvoiceStatus.DRAFT, db_default=InvoiceStatus.DRAFT
     )
+    document_type = models.CharField(
+        max_length=20, choices=DocumentType, default=DocumentType.INVOICE, db_default=DocumentType.INVOICE
+    )
+    corrects_number = models.CharField(null=True, blank=True, help_text="Of a credit note: the invoice it corrects.")
+    exchange_rate = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="Of the document: how much of its currency one unit of the contract's is; empty: it says none.",
+    )
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:
         db_table = "received_invoice_header"
         db_table_comment = "Fact: an invoice or statement that came from the counterparty."
+        constraints = [
+            models.UniqueConstraint(
+                fields=["counterparty", "invoice_number"], name="uq_received_invoice_header_number"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(document_type__in=DocumentType.values),
+                name="chk_received_invoice_header_document_type",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(exchange_rate__gt=0), name="chk_received_invoice_header_exchange_rate"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.invoice_number or f"received invoice {self.pk}"
 
 
-class ReceivedInvoiceLineItem(models.Model):
+class ReceivedInvoiceLineItem(PricedLineItem):
     """One line of a received invoice."""
 
     received_invoice_header = models.ForeignKey(ReceivedInvoiceHeader, models.PROTECT, related_name="lines")
@@ -478,6 +537,7 @@ class ReceivedInvoiceLineItem(models.Model):
     class Meta:
         db_table = "received_invoice_line_item"
         db_table_comment = "Fact: one line of a received invoice."
+        constraints = _priced_line_checks("received_invoice_line_item")
 
     def __str__(self) -> str:
         return self.description or f"line {self.pk}"

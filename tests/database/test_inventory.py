@@ -39,6 +39,7 @@ OTHER_CHECKS = {
 
 # What files after the inventory's added to it or took from it, each with its reason.
 LATER_TABLES = {
+    "comparison_tolerance": "how far a received invoice may differ is agreed, or set by the organization",
     "exchange_rate": "amounts in other currencies are converted by the rate of a date",
     "holiday": "prices of holidays need to know which days they are",
     "holiday_calendar": "prices of holidays need to know which days they are",
@@ -56,6 +57,8 @@ LATER_TABLES = {
 }
 LATER_LABELS = {"updated_frequency": {"5min", "30min"}}  # the intervals of utilities
 LATER_POLICIES = {
+    ("comparison_tolerance", "comparison_tolerance_org_policy", "SELECT"),
+    ("comparison_tolerance", "comparison_tolerance_service_policy", "ALL"),
     *(
         (table, f"{table}_{group}_policy", command)
         for table in ("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value")

@@ -375,11 +375,6 @@ SPOILED = [
         "invoice_header 90, 91 have one number, A-1, in organization 1",
     ),
     (
-        "UPDATE received_invoice_header SET invoice_number = 'CUD' WHERE invoice_number LIKE 'CUD%'",
-        "invoice_numbers_are_unique",
-        None,
-    ),
-    (
         "UPDATE clause_tariff SET currency_id = (SELECT id FROM currency WHERE code = 'EUR') WHERE unit = 'kWh'",
         "invoices_keep_one_currency",
         None,
@@ -397,7 +392,11 @@ SPOILED = [
     ),
     ("UPDATE invoice_comparison SET variance_amount = variance_amount * 2", "comparisons_add_up", None),
     ("UPDATE invoice_comparison SET status = 'matched'", "comparisons_add_up", None),
-    ("UPDATE invoice_comparison_line_item SET variance_amount = 5", "comparisons_add_up", None),
+    (
+        "UPDATE invoice_comparison_line_item SET variance_amount = 5, price_amount = 5 - missing_amount - extra_amount",
+        "comparisons_add_up",
+        None,
+    ),
     (
         "INSERT INTO clause_tariff (id, contract_id, tariff_type_id, currency_id, name, valid_from, valid_to, unit)"
         " SELECT 90, contract_id, tariff_type_id, currency_id, 'next', '2025-12-31', '2026-01-31', 'MWh'"

@@ -1,28 +1,39 @@
+import csv
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from core.models import BillingPeriod, Contract
+from core.models import BillingPeriod, Contract, Counterparty, Organization
 from invoicing.billing import Change, draft_all, find_billing_period
-from invoicing.comparison import ComparisonResult, compare, compare_all
+from invoicing.compared import ComparisonResult
+from invoicing.comparison import compare, compare_all
 from invoicing.errors import ComparisonError
 from invoicing.models import (
     ExpectedInvoiceHeader,
+    ExpectedInvoiceLineItem,
     InvoiceComparison,
     InvoiceComparisonLineItem,
     InvoiceComparisonStatus,
     ReceivedInvoiceHeader,
     ReceivedInvoiceLineItem,
 )
+from invoicing.variance import Split
 from tests.factories import (
+    ClauseCategoryFactory,
+    ClauseFactory,
+    ComparisonToleranceFactory,
     ContractFactory,
     ContractStatusFactory,
     CurrencyFactory,
+    ExchangeRateFactory,
     ExpectedInvoiceHeaderFactory,
     ExpectedInvoiceLineItemFactory,
     InvoiceLineItemTypeFactory,
@@ -216,6 +227,246 @@ def test_a_line_that_nobody_expected_stands_alone(contract: Contract, period: Bi
     assert (alone.variance_amount, alone.description) == (Decimal(19), "not expected")
 
 
+# --- causes, tolerances, currencies
+
+
+def expect_energy(contract: Contract, period: BillingPeriod) -> ExpectedInvoiceHeader:
+    """1,000 kWh at 0.10 are due."""
+    header = expect(contract, period, ("ENERGY", "100"))
+    header.lines.update(quantity=1000, unit="kWh", line_unit_price=Decimal("0.1"), description="Energy in 2025-11")
+    return header
+
+
+def receive_energy(contract: Contract, period: BillingPeriod, amount: str, **said: Any) -> ReceivedInvoiceHeader:
+    currency = said.pop("currency", "USD")
+    header = receive(contract, period, ("ENERGY", amount), currency=currency)
+    header.lines.update(**{"quantity": Decimal("1.1"), "unit": "MWh", "line_unit_price": Decimal(120), **said})
+    return header
+
+
+def test_the_stored_variance_is_split_by_cause_with_its_reason(contract: Contract, period: BillingPeriod) -> None:
+    expect_energy(contract, period)
+    receive_energy(contract, period, "132.01")
+    result = compare(contract, period)
+    assert result.split == Split(quantity=Decimal("11.00"), price=Decimal("21.00"), rounding=Decimal("0.01"))
+    stored = InvoiceComparisonLineItem.objects.get()
+    assert (stored.quantity_amount, stored.price_amount, stored.rounding_amount) == (
+        Decimal(11),
+        Decimal(21),
+        Decimal("0.01"),
+    )
+    assert stored.reason == (
+        "quantity +11.00: 1,100 kWh billed, 1,000 kWh due\n"
+        "price +21.00: 0.12 per kWh billed, 0.1 per kWh agreed\n"
+        "rounding +0.01: the amounts are not quantity times price to the last digit"
+    )
+    assert compare(contract, period).change is Change.UNCHANGED
+
+
+def test_the_database_refuses_parts_that_do_not_sum_to_the_variance(contract: Contract, period: BillingPeriod) -> None:
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "90"))
+    compare(contract, period)
+    with pytest.raises(IntegrityError, match="chk_invoice_comparison_line_item_parts"):
+        InvoiceComparisonLineItem.objects.update(tax_amount=1)
+
+
+def test_what_the_contract_tolerates_goes_before_what_the_organization_does(
+    contract: Contract, period: BillingPeriod
+) -> None:
+    expect_energy(contract, period)
+    receive_energy(contract, period, "102.00", quantity=1020, unit="kWh", line_unit_price=Decimal("0.1"))
+    tolerate = ComparisonToleranceFactory.create
+    assert compare(contract, period).status is OVERBILLED
+
+    tolerate(organization=contract.organization, kind="price", relative_percent=50)
+    assert compare(contract, period).status is OVERBILLED  # another kind
+    tolerate(organization=contract.organization, kind="quantity", relative_percent=2)
+    result = compare(contract, period)
+    assert (result.status, result.variance, result.change) == (MATCHED, Decimal("2.00"), Change.REPLACED)
+    assert told(result) == [("ENERGY", "2.00", "2.00 more than expected (+2.00 %), within the tolerance")]
+
+    agreed = {"organization": contract.organization, "contract": contract, "kind": "quantity", "relative_percent": None}
+    tolerate(**agreed, absolute_amount=100, currency=CurrencyFactory.create(code="EUR"))
+    assert compare(contract, period).status is MATCHED  # euros say nothing of dollars
+    tolerate(**agreed, absolute_amount=Decimal("1.99"), currency=CurrencyFactory.create(code="USD"))
+    assert compare(contract, period).status is OVERBILLED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"relative_percent": None},
+        {"relative_percent": -1},
+        {"absolute_amount": 1},  # of no currency
+        {"kind": "weather"},
+    ],
+)
+def test_a_tolerance_without_a_meaning_is_refused(db: None, wrong: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError):
+        ComparisonToleranceFactory.create(**wrong)
+
+
+def test_another_currency_is_converted_at_the_agreed_rate(contract: Contract, period: BillingPeriod) -> None:
+    """USD 100 are due; KES 13,200 came at 132 for a dollar where 130 are agreed: USD 101.54."""
+    ClauseFactory.create(
+        contract=contract,
+        clause_category=ClauseCategoryFactory.create(code="PRICING"),
+        normalized_payload={
+            "base_rate_per_kwh": 0.1,
+            "fx_indemnity": {"tariff_currency": "USD", "payment_currency": "KES", "agreed_rate": 130},
+        },
+    )
+    expect_energy(contract, period)
+    header = receive_energy(
+        contract, period, "13200", currency="KES", quantity=1000, unit="kWh", line_unit_price=Decimal("13.2")
+    )
+    ReceivedInvoiceHeader.objects.filter(pk=header.pk).update(exchange_rate=132)
+    result = compare(contract, period)
+    assert (result.received, result.variance, result.exchange_rate) == (
+        Decimal("101.54"),
+        Decimal("1.54"),
+        Decimal(130),
+    )
+    assert result.split == Split(exchange_rate=Decimal("1.54"))
+    assert result.lines[0].reason == "exchange rate +1.54: the rate used is 1.0153846154 times the agreed one"
+    assert result.warnings == ("KES is converted at the agreed 130 for one USD; the invoice says 132",)
+    assert compare(contract, period).change is Change.UNCHANGED
+
+    # An invoice that says no rate was priced in its own currency.
+    ReceivedInvoiceHeader.objects.update(exchange_rate=None)
+    assert compare(contract, period).split == Split(price=Decimal("1.54"))
+
+
+def test_where_none_is_agreed_the_rate_of_the_invoice_day_converts(contract: Contract, period: BillingPeriod) -> None:
+    """The newest of the week before: EUR 1.25 for a dollar stands as USD 0.80 for a euro."""
+    usd, eur = (CurrencyFactory.create(code=code) for code in ("USD", "EUR"))
+    rate = ExchangeRateFactory.create
+    rate(base_currency=usd, quote_currency=eur, rate_date=date(2025, 12, 3), rate=Decimal("9.9"))
+    rate(base_currency=eur, quote_currency=usd, rate_date=date(2025, 12, 4), rate=Decimal("0.8"))
+    rate(base_currency=usd, quote_currency=eur, rate_date=date(2025, 12, 6), rate=Decimal("9.9"))  # the day after
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "125"), currency="EUR")
+    result = compare(contract, period)
+    assert (result.received, result.status, result.exchange_rate) == (Decimal("100.00"), MATCHED, Decimal("1.25"))
+    assert result.warnings == ("EUR is converted at the rate of 2025-12-04, 1.25 for one USD; the invoice says none",)
+
+
+def test_tax_is_compared_with_tax_and_only_where_some_is_expected(contract: Contract, period: BillingPeriod) -> None:
+    expected = expect(contract, period, ("ENERGY", "100"))
+    received = receive(contract, period, ("ENERGY", "100"), total="119")
+    received.lines.update(tax_amount=19)
+    untaxed = compare(contract, period)
+    assert (untaxed.received, untaxed.variance, untaxed.status) == (Decimal("100.00"), Decimal("0.00"), MATCHED)
+    assert untaxed.warnings == ("USD 19.00 of tax is billed and the expected invoice states none: compared before tax",)
+
+    expected.lines.update(tax_amount=7)
+    ExpectedInvoiceHeader.objects.update(total_amount=107)
+    taxed = compare(contract, period)
+    assert (taxed.received, taxed.variance, taxed.warnings) == (Decimal("119.00"), Decimal("12.00"), ())
+    assert taxed.split == Split(tax=Decimal("12.00"))
+
+
+def test_a_note_about_an_invoice_with_tax_that_nobody_expected_says_so(
+    contract: Contract, period: BillingPeriod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "90"), total="107.10").lines.update(tax_amount=Decimal("17.10"))
+    call_command("compare_invoices", "--period", "2025-11", "--dispute-note")
+    assert "R-1 of 05 December 2025 comes to USD 90.00 before tax. By" in capsys.readouterr().out
+
+
+def test_a_bill_keeps_the_quantity_and_price_of_its_expected_lines(db: None) -> None:
+    load_scenario()
+    draft_all(find_billing_period("2025-11"))
+    energy = ExpectedInvoiceLineItem.objects.get(invoice_line_item_type__code="ENERGY")
+    assert energy.quantity is not None
+    assert energy.line_unit_price is not None
+    assert energy.unit == "kWh"
+    assert round(energy.quantity * energy.line_unit_price, 2) == energy.line_total_amount
+
+
+# --- the dispute note
+
+
+def test_the_dispute_note_says_what_differs_why_and_what_is_asked_for(
+    contract: Contract, period: BillingPeriod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Contract.objects.filter(pk=contract.pk).update(name="Service", invoice_direction="payable")
+    Organization.objects.filter(pk=contract.organization_id).update(name="Helios")
+    Counterparty.objects.filter(pk=contract.counterparty_id).update(name="Ridge")
+    expect_energy(contract, period)
+    header = receive_energy(contract, period, "132")
+    ReceivedInvoiceLineItemFactory.create(
+        received_invoice_header=header,
+        invoice_line_item_type=InvoiceLineItemTypeFactory.create(code="VARIABLE_FEE"),
+        description="Fuel",
+        line_total_amount=Decimal("7.50"),
+    )
+    ReceivedInvoiceHeader.objects.update(total_amount=Decimal("140.50"))
+    call_command("compare_invoices", "--period", "2025-11", "--dispute-note")
+    note = capsys.readouterr().out
+    assert note == (
+        "From: Helios\n"
+        "To: Ridge\n"
+        f"Subject: Dispute of R-1 of 05 December 2025, Service, {period.name}\n"
+        "\n"
+        f"R-1 of 05 December 2025 comes to USD 140.50. By the contract and the metered data USD 100.00 is due for"
+        f" {period.name}.\n"
+        "The document is USD 40.50 more than that.\n"
+        "\n"
+        "Lines that differ:\n"
+        "1. Energy in 2025-11: USD 32.00 more than due.\n"
+        "   - quantity +11.00: 1,100 kWh billed, 1,000 kWh due\n"
+        "   - price +21.00: 0.12 per kWh billed, 0.1 per kWh agreed\n"
+        "2. Fuel: USD 7.50 more than due.\n"
+        "   - extra +7.50: 7.50 billed and not due\n"
+        "The total is USD 1.00 off the sum of the lines, and no line says why.\n"
+        "\n"
+        "The difference by cause:\n"
+        "  quantity         +11.00 USD\n"
+        "  price            +21.00 USD\n"
+        "  extra             +7.50 USD\n"
+        "  not in any line   +1.00 USD\n"
+        "  total            +40.50 USD\n"
+        "\n"
+        "Please send a credit note over USD 40.50, or a corrected document in place of it."
+        " What is due will be paid in time.\n"
+    )
+
+
+def test_there_is_no_note_where_nothing_is_to_be_disputed(
+    contract: Contract, period: BillingPeriod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "100"))
+    call_command("compare_invoices", "--period", "2025-11", "--dispute-note")
+    assert capsys.readouterr().out == f"There is nothing to dispute in {period.name}.\n"
+
+
+def test_the_page_of_a_comparison_shows_the_note(
+    contract: Contract, period: BillingPeriod, admin_client: Client
+) -> None:
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "90"))
+    compare(contract, period)
+    page = admin_client.get(
+        reverse("admin:invoicing_invoicecomparison_change", args=[InvoiceComparison.objects.get().pk])
+    )
+    assert "and pay the missing USD 10.00." in page.content.decode()
+
+
+def test_a_description_that_a_spreadsheet_would_calculate_is_harmless_in_csv(
+    contract: Contract, period: BillingPeriod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Contract.objects.filter(pk=contract.pk).update(name="=HYPERLINK(1)")
+    expect(contract, period, ("ENERGY", "100"))
+    receive(contract, period, ("ENERGY", "90"))
+    call_command("compare_invoices", "--period", "2025-11", "--csv")
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines(True))
+    assert (row["contract"], row["variance"], row["price"]) == ("'=HYPERLINK(1)", "-10.00", "-10.00")
+
+
 # --- which invoices
 
 
@@ -245,7 +496,10 @@ def test_invoices_in_different_currencies_are_refused(contract: Contract, period
     receive(contract, period, ("ENERGY", "100"), currency="EUR")
     with pytest.raises(ComparisonError) as refused:
         compare(contract, period)
-    assert refused.value.problems == ("USD is expected and R-1 of 2025-12-05 is in EUR: there are no exchange rates",)
+    assert refused.value.problems == (
+        "USD is expected and R-1 of 2025-12-05 is in EUR:"
+        " no exchange rate is agreed, and none published for that day or the week before",
+    )
     assert not InvoiceComparison.objects.exists()
 
 
@@ -301,7 +555,53 @@ def test_the_number_of_queries_does_not_grow_with_the_lines(period: BillingPerio
             with CaptureQueriesContext(connection) as queries:
                 compare(contract, period)
             counts.append(len(queries))
-    assert counts == [13, 9, 13, 9]  # two of each are the test's own savepoint
+    assert counts == [12, 10, 12, 10]  # two of each are the test's own savepoint
+
+
+def test_the_number_of_queries_does_not_grow_with_the_contracts(period: BillingPeriod) -> None:
+    counts = []
+    for size in (2, 5):
+        contracts = [ContractFactory.create() for _ in range(size)]
+        for contract in contracts:
+            expect(contract, period, ("ENERGY", "100"), ("FIXED_FEE", "5"))
+            receive(contract, period, ("ENERGY", "90"), ("TAX", "19"))
+        amounts = ("90", "80", "80")  # written, replaced, compared
+        for amount in amounts:
+            ReceivedInvoiceHeader.objects.filter(contract__in=contracts).update(total_amount=Decimal(amount))
+            with CaptureQueriesContext(connection) as queries:
+                compare_all(period, [contract.pk for contract in contracts])
+            counts.append(len(queries))
+    assert counts == [13, 14, 11] * 2
+
+
+def test_a_pair_that_cannot_be_compared_does_not_stop_the_others(period: BillingPeriod) -> None:
+    good, foreign, last = (ContractFactory.create() for _ in range(3))
+    for contract, currency in ((good, "USD"), (foreign, "EUR"), (last, "USD")):
+        expect(contract, period, ("ENERGY", "100"))
+        receive(contract, period, ("ENERGY", "90"), currency=currency)
+    run = compare_all(period, [last.pk, foreign.pk, good.pk])
+    assert [result.contract_id for result in run.comparisons] == [good.pk, last.pk]
+    assert [refusal.contract_id for refusal in run.refused] == [foreign.pk]
+    assert InvoiceComparison.objects.count() == 2
+    again = compare_all(period, [good.pk, last.pk])
+    assert {result.change for result in again.comparisons} == {Change.UNCHANGED}
+
+
+def test_comparisons_that_are_there_twice_become_one(contract: Contract, period: BillingPeriod) -> None:
+    expected = expect(contract, period, ("ENERGY", "100"))
+    older = receive(contract, period, ("ENERGY", "90"), number="R-1", on=date(2025, 12, 1))
+    compare(contract, period)
+    kept = InvoiceComparison.objects.get()
+    latest = receive(contract, period, ("ENERGY", "95"), number="R-2")
+    InvoiceComparison.objects.create(
+        expected_invoice_header=expected, received_invoice_header=latest, variance_amount=0, status=MATCHED
+    )
+    assert kept.received_invoice_header == older
+    assert compare(contract, period).change is Change.REPLACED
+    assert list(InvoiceComparison.objects.values_list("pk", "received_invoice_header", "variance_amount")) == [
+        (kept.pk, latest.pk, Decimal("-5.0000"))
+    ]
+    assert InvoiceComparisonLineItem.objects.count() == 1
 
 
 # --- compare_invoices

@@ -10,7 +10,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from core.errors import CoreError
 from database.management import Exit, FrontierCommand
 from invoicing.billing import find_billing_period
+from invoicing.compared import to_csv
 from invoicing.comparison import compare_all
+from invoicing.dispute_notes import disputes_of
 from invoicing.errors import InvoicingError
 
 
@@ -20,13 +22,22 @@ class Command(FrontierCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--period", required=True, help="a billing period, like 2026-01")
         parser.add_argument("--contract", type=int, metavar="ID", help="this contract only")
-        parser.add_argument("--json", action="store_true", help="the same as JSON")
+        output = parser.add_mutually_exclusive_group()
+        output.add_argument("--json", action="store_true", help="the same as JSON")
+        output.add_argument("--csv", action="store_true", help="the lines with their variance by cause, as CSV")
+        output.add_argument("--dispute-note", action="store_true", help="the letters that dispute what differs")
 
     def handle(self, *args: str, **options: Any) -> None:
         try:
-            run = compare_all(find_billing_period(options["period"]), options["contract"])
+            contracts = None if options["contract"] is None else [options["contract"]]
+            run = compare_all(find_billing_period(options["period"]), contracts)
         except (CoreError, InvoicingError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(asdict(run), cls=DjangoJSONEncoder, indent=2) if options["json"] else str(run))
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(run), cls=DjangoJSONEncoder, indent=2))
+        elif options["csv"]:
+            self.stdout.write(to_csv(run), ending="")
+        else:
+            self.stdout.write(disputes_of(run) if options["dispute_note"] else str(run))
         if run.refused:
             raise CommandError(f"{len(run.refused)} refused, see above.", returncode=Exit.NEEDS_A_PERSON)
