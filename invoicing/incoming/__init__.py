@@ -1,0 +1,1 @@
+"""Files of received invoices, read exactly and without a database: bytes in, documents out."""
