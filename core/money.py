@@ -38,9 +38,10 @@ def round_money(amount: Decimal | Fraction, minor_units: int = 2) -> Decimal:
 
     The only rounding in the project: percentages and prorated quantities go through it too.
     """
-    scaled = _exact(amount) * 10**minor_units
-    magnitude = floor(abs(scaled) + Fraction(1, 2))
-    return _from_minor(-magnitude if scaled < 0 else magnitude, minor_units)
+    numerator, denominator = _ratio(amount)
+    # In integers: half a minor unit added, then the floor.
+    magnitude = (2 * abs(numerator) * 10**minor_units + denominator) // (2 * denominator)
+    return _from_minor(-magnitude if numerator < 0 else magnitude, minor_units)
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal | Fraction | int], minor_units: int = 2) -> tuple[Decimal, ...]:
@@ -73,11 +74,16 @@ def show(amount: Decimal, currency: str) -> str:
 
 
 def _exact(amount: Decimal | Fraction | int) -> Fraction:
+    return Fraction(*_ratio(amount))
+
+
+def _ratio(amount: Decimal | Fraction | int) -> tuple[int, int]:
+    """Numerator and denominator. Fractions of the standard library are too slow to be made for each amount."""
     if isinstance(amount, float) or (isinstance(amount, Decimal) and not amount.is_finite()):
         raise MoneyError(f"{amount!r} is not an exact number: amounts are Decimal, Fraction or int")
-    return Fraction(amount)
+    return amount.as_integer_ratio()
 
 
 def _from_minor(count: int, minor_units: int) -> Decimal:
-    # Built digit by digit: arithmetic would round to the 28 digits of the decimal context.
-    return Decimal((int(count < 0), tuple(map(int, str(abs(count)))), -minor_units))
+    # From text: arithmetic would round to the 28 digits of the decimal context.
+    return Decimal(f"{count}e-{minor_units}")
