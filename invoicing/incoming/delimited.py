@@ -47,6 +47,9 @@ def _rows(content: bytes, mapping: InvoiceMapping, file_name: str) -> Iterator[t
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ReceivingError(file_name, Problem(None, "", f"it is not UTF-8: {error.reason}")) from None
+    if "\0" in text:  # which the database keeps in no text
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ReceivingError(file_name, Problem(line, "", "it holds a NUL character"))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mapping.delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -235,7 +235,7 @@ class _Reader:
         """An allowance takes its amount off, a charge adds it."""
         reason = self.text(element, *self.syntax.charge_reason) or "no reason"
         place = f"charge or allowance {reason!r}"
-        sign = 1 if self.text(element, self.syntax.is_charge) == "true" else -1
+        sign = 1 if self.text(element, self.syntax.is_charge) in ("true", "1") else -1  # xs:boolean
         category, rate = self.tax_of(element.find(self.syntax.charge_tax, _NAMESPACES), place)
         return IncomingLine(
             place=None,

@@ -1,6 +1,8 @@
 """Files of received invoices are read exactly, taken whole or not at all, and once."""
 
 import json
+import random
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +13,8 @@ from django.core.management import CommandError, call_command
 from core.models import BillingPeriod, Contract
 from invoicing.billing import Change
 from invoicing.comparison import compare
+from invoicing.documents.en16931 import CREDIT_NOTE, Charge
+from invoicing.documents.ubl import write
 from invoicing.errors import ReceivingError
 from invoicing.incoming.einvoice import read_einvoice
 from invoicing.incoming.mapping import InvoiceMapping, read_mapping
@@ -25,6 +29,7 @@ from tests.factories import (
     InvoiceLineItemTypeFactory,
 )
 from tests.invoicing.test_billing import november, written
+from tests.invoicing.test_documents import document, line
 
 D = Decimal
 
@@ -112,6 +117,18 @@ def test_a_file_that_was_received_writes_nothing_again(
     assert not writes
 
 
+def test_an_einvoice_that_was_received_writes_nothing_again(
+    contract: Contract, period: BillingPeriod, tmp_path: Path
+) -> None:
+    path = tmp_path / "u.xml"
+    path.write_bytes(ubl())
+    first = receive(path, contract, period, ITEMS)
+    with written() as writes:
+        again = receive(path, contract, period, ITEMS)
+    assert [each.change for run in (first, again) for each in run.documents] == [Change.CREATED, Change.UNCHANGED]
+    assert not writes
+
+
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     contract: Contract, period: BillingPeriod, tmp_path: Path
 ) -> None:
@@ -195,6 +212,36 @@ def test_what_cannot_be_read_is_told_by_line_and_nothing_is_taken(
     assert not ReceivedInvoiceHeader.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "content, cause",
+    [
+        (ROWS[2].replace("Tag", "x" * 140_000), "line 2: field larger than field limit"),
+        (ROWS[2].replace("Tag", "T\0g"), "line 2: it holds a NUL character"),
+        (ROWS[2].replace("Tag", '"Tag'), "unexpected end of data"),
+        (ROWS[2].replace(";10;", ";=1+1;"), "line 2: Menge: '=1+1' is not a number"),
+        (ROWS[2].replace(";10;", ";" + "9" * 5_000 + ";"), "digits before the decimal point"),
+        (ROWS[2].replace("06.12.2025", "00.00.0000"), "line 2: Datum: '00.00.0000' is not a day"),
+    ],
+)
+def test_text_that_is_meant_to_harm_is_refused_with_its_reason(
+    contract: Contract, period: BillingPeriod, tmp_path: Path, content: str, cause: str
+) -> None:
+    with pytest.raises(ReceivingError) as refused:
+        receive(file_of(tmp_path, content), contract, period, read_mapping(GERMAN))
+    assert cause in str(refused.value)
+    assert not ReceivedInvoiceHeader.objects.exists()
+
+
+def test_a_file_larger_than_the_limit_is_not_even_read(
+    contract: Contract, period: BillingPeriod, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.csv"
+    with path.open("wb") as file:
+        file.truncate(32 * 2**20 + 1)  # a hole, which takes no room
+    with pytest.raises(ReceivingError, match="it is larger than 32 MiB"):
+        receive(path, contract, period, read_mapping(GERMAN))
+
+
 def test_a_column_that_is_not_there_is_named(contract: Contract, period: BillingPeriod, tmp_path: Path) -> None:
     path = file_of(tmp_path, "1;2", header="Rechnung;Netto")
     with pytest.raises(ReceivingError, match="line 1: column 'Datum' is there 0 times"):
@@ -266,6 +313,26 @@ def test_an_invoice_of_cii_says_the_same_as_one_of_ubl() -> None:
     assert (read.number, read.total_amount, read.invoice_date) == ("U-1", D("146.91"), date(2025, 12, 5))
 
 
+def test_what_our_own_invoices_say_in_ubl_is_what_a_receiver_reads() -> None:
+    """Another program's writer: sums and tax of random documents with levies, as invoices and as credit notes."""
+    chance = random.Random(1)
+    mapping = read_mapping({"values": {"line_type": {"Energy": "ENERGY", "levy": "ADJUSTMENT"}}})
+    for _ in range(60):
+        rates = chance.sample(["19", "7", "5.5"], 2)
+        lines = [line(f"{chance.randint(1, 10**9) / 100:.2f}", "S", chance.choice(rates), n) for n in range(1, 6)]
+        levies = (Charge("levy", D(chance.randint(1, 10**6)) / 100, "S", lines[0].rate_percent),)
+        sent = document(*lines, charges=levies)
+        if chance.random() < 0.5:
+            sent = replace(sent, type_code=CREDIT_NOTE, preceding=("INV-2026-00000", date(2026, 1, 5)))
+        read = read_einvoice(write(sent), mapping, "sent.xml")
+        assert (read.number, read.currency, read.is_credit_note) == (sent.number, "EUR", sent.type_code == CREDIT_NOTE)
+        assert read.corrects_number == (sent.preceding and sent.preceding[0])
+        assert read.total_amount == sent.total_with_vat
+        assert sum(each.net_amount for each in read.lines) == sent.total_without_vat
+        assert sum(each.tax_amount or 0 for each in read.lines) == sent.vat_total
+        assert [each.type_code for each in read.lines] == ["ENERGY"] * 5 + ["ADJUSTMENT"]
+
+
 def test_a_total_that_the_lines_do_not_come_to_is_refused() -> None:
     with pytest.raises(ReceivingError, match=r"its total is 142\.80 and lines, charges and tax come to 142\.79"):
         read_einvoice(ubl().replace(b"142.79", b"142.80"), ITEMS, "u.xml")
@@ -275,11 +342,19 @@ def test_a_total_that_the_lines_do_not_come_to_is_refused() -> None:
     "content, cause",
     [
         (b"<Invoice/>", "its root is 'Invoice'"),
+        (ubl().replace(b">false</cbc:ChargeIndicator>", b">1</cbc:ChargeIndicator>"), "its total is 142.79"),
         (b"<Invoice", "it is no XML that may be read"),
         (
             b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><Invoice>&e;</Invoice>',
             "it is no XML that may be read: DTDForbidden",
         ),
+        (
+            b'<!DOCTYPE b [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Invoice>&b;&b;&b;&b;</Invoice>',
+            "it is no XML that may be read: DTDForbidden",
+        ),
+        (b"<!DOCTYPE Invoice><Invoice/>", "it is no XML that may be read: DTDForbidden"),
+        (b"<Invoice>&undeclared;</Invoice>", "it is no XML that may be read: undefined entity"),
+        (b"<Invoice>\0</Invoice>", "it is no XML that may be read: not well-formed"),
         (ubl().replace(b'<cbc:Amount currencyID="EUR">', b'<cbc:Amount currencyID="USD">'), "has amounts in USD"),
         (ubl().replace(b"<cbc:ID>U-1</cbc:ID>", b""), "it has no ID"),
         (ubl().replace(b">1000<", b">1e3<"), "line 1: '1e3' is not a number"),
