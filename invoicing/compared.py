@@ -99,7 +99,7 @@ def to_csv(run: ComparisonRun) -> str:
         (
             (
                 *(result.contract, result.received_number, line.type_code, line.expected, line.received, line.variance),
-                *(getattr(line.split, kind.value) for kind in Kind),
+                *line.split.amounts,
                 *(line.description, line.reason),
             )
             for result in run.comparisons

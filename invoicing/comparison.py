@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from core.contracts import contracts_in_force
 from core.models import BillingPeriod, Contract
@@ -32,9 +33,10 @@ from invoicing.variance import Kind, LineVariance, Split, Tolerance, compare_lin
 
 _CHUNK = 500  # contracts compared, and locked, in one transaction
 _HEAD = ("received_invoice_header", "variance_amount", "status", "exchange_rate")
+_PARTS = tuple(f"{kind.value}_amount" for kind in Kind)
 _CELLS = (
     *("expected_invoice_line_item", "received_invoice_line_item", "variance_amount", "description", "reason"),
-    *(f"{kind.value}_amount" for kind in Kind),
+    *_PARTS,
 )
 
 
@@ -174,7 +176,7 @@ def _result(found: Counterparts, billing_period: BillingPeriod) -> ComparisonRes
         lines=lines,
         warnings=tuple(_warnings(found, lines, variance)),
         change=None,
-        split=sum((line.split for line in lines), Split()),
+        split=sum((line.split for line in lines if line.split), Split()),
         exchange_rate=None if found.rate is None else found.rate.rate,
     )
 
@@ -235,6 +237,8 @@ def _name(received: ReceivedInvoiceHeader) -> str:
 
 def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[int, Change]:
     """By contract, what was done; only comparisons that differ from those stored are written."""
+    # A default of the database would be sent for each row by itself; values travel as one array for each column.
+    now = timezone.now()
     heads, parts = _stored([found.expected.pk for found, _ in compared])
     changes: dict[int, Change] = {}
     kept: list[InvoiceComparison] = []
@@ -242,6 +246,7 @@ def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[in
     lines: list[tuple[InvoiceComparison, ComparedLine]] = []
     surplus: list[int] = []
     for found, result in compared:
+        assert result.variance is not None  # both documents are there
         before = heads.get(found.expected.pk, {})
         first = next(iter(before), None)
         head = (found.received.pk, result.variance, result.status, result.exchange_rate)
@@ -256,6 +261,7 @@ def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[in
             variance_amount=result.variance,
             status=result.status,
             exchange_rate=result.exchange_rate,
+            created_at=now,
         )
         (new if first is None else kept).append(row)
         lines += [(row, line) for line in result.lines]
@@ -264,7 +270,7 @@ def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[in
         outdated = [*(row.pk for row in kept), *surplus]
         InvoiceComparisonLineItem.objects.filter(invoice_comparison__in=outdated).delete()
         InvoiceComparison.objects.filter(pk__in=surplus).delete()
-        InvoiceComparison.objects.bulk_update(kept, _HEAD)
+        InvoiceComparison.objects.bulk_create(kept, update_conflicts=True, unique_fields=["id"], update_fields=_HEAD)
     InvoiceComparison.objects.bulk_create(new)
     InvoiceComparisonLineItem.objects.bulk_create(
         InvoiceComparisonLineItem(
@@ -274,7 +280,8 @@ def _store(compared: Sequence[tuple[Counterparts, ComparisonResult]]) -> dict[in
             variance_amount=line.variance,
             description=line.description,
             reason=line.reason,
-            **{f"{kind.value}_amount": getattr(line.split, kind.value) for kind in Kind},
+            created_at=now,
+            **dict(zip(_PARTS, line.split.amounts, strict=True)),
         )
         for row, line in lines
     )
@@ -290,7 +297,8 @@ def _stored(
     for expected_id, comparison_id, *head in rows.order_by("id").values_list("expected_invoice_header", "id", *_HEAD):
         heads[expected_id][comparison_id] = tuple(head)
     lines: dict[int | None, list[tuple[object, ...]]] = defaultdict(list)
-    items = InvoiceComparisonLineItem.objects.filter(invoice_comparison__expected_invoice_header__in=expected_ids)
+    comparison_ids = [comparison_id for of_invoice in heads.values() for comparison_id in of_invoice]
+    items = InvoiceComparisonLineItem.objects.filter(invoice_comparison__in=comparison_ids)
     for comparison_id, *cells in items.order_by("id").values_list("invoice_comparison", *_CELLS):
         lines[comparison_id].append(tuple(cells))
     return heads, lines
@@ -300,5 +308,5 @@ def _cells(line: ComparedLine) -> tuple[object, ...]:
     """What is stored of a line, in the order of `_CELLS`."""
     return (
         *(line.expected_line_id, line.received_line_id, line.variance, line.description, line.reason),
-        *(getattr(line.split, kind.value) for kind in Kind),
+        *line.split.amounts,
     )

@@ -149,7 +149,7 @@ class Counterparts:
                     quantity=None if item.quantity is None else sign * item.quantity,
                     unit=item.unit,
                     unit_price=None if item.unit_price is None else Fraction(item.unit_price) / said,
-                    exchange_rate=said / holds,
+                    exchange_rate=Fraction(1) if self.rate is None else said / holds,
                     price_bucket=item.price_bucket,
                     tax_amount=None if tax is None else sign * self._converted(tax),
                 )

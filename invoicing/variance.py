@@ -22,11 +22,12 @@ it where an amount is not quantity times price. Each other part is rounded once.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import add, attrgetter
 
 from core.errors import UnitError
 from core.money import round_money
@@ -36,6 +37,11 @@ from core.units import Quantity, factor
 TAX_TYPES = frozenset({"TAX", "WITHHOLDING_TAX"})
 # Descriptions that share at least this part of their words are taken to name the same thing.
 SIMILAR = Fraction(1, 2)
+# An amount that is further from quantity times price than one unit of money and this part of it was not rounded so.
+INEXACT = Fraction(1, 1000)
+UNIT = Fraction(1)
+# Whole digits of a part in the database. What goes beyond them says nothing of quantity and price.
+_WHOLE_DIGITS = 16
 _WORD = re.compile(r"\w+")
 
 
@@ -70,17 +76,28 @@ class Split:
     extra: Decimal = Decimal(0)
 
     @property
+    def amounts(self) -> tuple[Decimal, ...]:
+        """All parts in the order of `Kind`."""
+        amounts: tuple[Decimal, ...] = _AMOUNTS(self)
+        return amounts
+
+    @property
     def total(self) -> Decimal:
-        return sum((getattr(self, kind.value) for kind in Kind), Decimal(0))
+        return sum(self.amounts, Decimal(0))
 
     def parts(self) -> Iterator[tuple[Kind, Decimal]]:
         """The causes that there are, in the order of `Kind`."""
-        for kind in Kind:
-            if part := getattr(self, kind.value):
-                yield kind, part
+        return ((kind, part) for kind, part in zip(Kind, self.amounts, strict=True) if part)
+
+    def __bool__(self) -> bool:
+        """Whether there is any part."""
+        return any(self.amounts)
 
     def __add__(self, other: "Split") -> "Split":
-        return Split(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Split)))
+        return Split(*map(add, self.amounts, other.amounts))
+
+
+_AMOUNTS = attrgetter(*(kind.value for kind in Kind))
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,7 @@ class InvoiceLine:
             self.description,
             self.bucket,
             self.unit or "",
-            Fraction(self.quantity or 0),
+            self.quantity or Decimal(0),
             self.unit_price or Fraction(0),
             self.exchange_rate,
             self.tax_amount or Decimal(0),
@@ -127,17 +144,33 @@ class InvoiceLine:
         )
 
     @cached_property
+    def statement(self) -> tuple[object, ...]:
+        """All that an amount follows from: between two lines that state the same there is no variance."""
+        return (self.quantity, self.unit, self.unit_price, self.exchange_rate, self.net_amount, self.tax_amount)
+
+    @cached_property
     def measured(self) -> "Measured":
-        """Its quantity and price where it says at least one of them and the other follows; else one of its amount."""
+        """Its quantity and price where it says at least one of them and the other follows; else one of its amount.
+
+        The price is that which was charged where the stated one does not come to the amount.
+        """
         times, unit = common_unit(self.unit)
         amount = Fraction(self.net_amount) / self.exchange_rate
         if self.quantity is not None and (self.unit_price is not None or self.quantity):
-            quantity = Fraction(self.quantity)
-            price = amount / quantity if self.unit_price is None else self.unit_price
+            quantity, price = Fraction(self.quantity), self.unit_price
+            if price is None or (quantity and abs(quantity * price - amount) > max(UNIT, abs(amount) * INEXACT)):
+                price = amount / quantity
             return Measured(quantity * times, price / times, unit)
         if self.quantity is None and self.unit_price:
             return Measured(amount / self.unit_price * times, self.unit_price / times, unit)
         return Measured(Fraction(1), amount, None)
+
+    def tax(self, decimals: int) -> Decimal:
+        return round_money(self.tax_amount, decimals) if self.tax_amount else Decimal(0)
+
+    def amount(self, decimals: int) -> Decimal:
+        """What it comes to with tax: both rounded, then added."""
+        return round_money(self.net_amount, decimals) + self.tax(decimals)
 
     @property
     def as_a_whole(self) -> "Measured":
@@ -201,6 +234,8 @@ class Tolerance:
 
 def tolerated(line: LineVariance, tolerances: Mapping[Kind, Tolerance]) -> bool:
     """Whether every part of the variance is within the tolerance of its kind; without one, only nought is."""
+    if not line.split:
+        return True
     exact = Tolerance()
     expected = line.expected or Decimal(0)
     return all(tolerances.get(kind, exact).allows(part, expected) for kind, part in line.split.parts())
@@ -239,6 +274,9 @@ def pair_up(expected: Iterable[InvoiceLine], received: Iterable[InvoiceLine]) ->
 
 
 def _match_type(ours: list[InvoiceLine], theirs: list[InvoiceLine]) -> Iterator[_Pair]:
+    if len(ours) == len(theirs) == 1 and not (ours[0].bucket and theirs[0].bucket):
+        yield ours[0], theirs[0]  # as the last of their type
+        return
     ranked = [
         (rank, one, other)
         for one in range(len(ours))
@@ -292,10 +330,15 @@ def _moved(pairs: Sequence[_Pair]) -> list[Fraction]:
     for ours, theirs in pairs:
         line = ours or theirs
         assert line is not None  # a pair has a side
+        scopes.append(None)
+        changes.append(Fraction(0))
+        is_equal = ours is not None and theirs is not None and ours.statement == theirs.statement
+        if is_equal or not any(side is not None and side.bucket for side in (ours, theirs)):
+            continue
         before, after = _sides(ours or line, theirs or line)
-        in_buckets = any(side is not None and side.bucket for side in (ours, theirs))
-        scopes.append((line.type_code, before.unit) if in_buckets and before.unit is not None else None)
-        changes.append((after.quantity if theirs else 0) - (before.quantity if ours else Fraction(0)))
+        if before.unit is not None:
+            scopes[-1] = (line.type_code, before.unit)
+            changes[-1] = (after.quantity if theirs else Fraction(0)) - (before.quantity if ours else Fraction(0))
     more: dict[tuple[str, str], Fraction] = {}
     less: dict[tuple[str, str], Fraction] = {}
     for scope, change in zip(scopes, changes, strict=True):
@@ -313,37 +356,46 @@ def _moved(pairs: Sequence[_Pair]) -> list[Fraction]:
 
 
 def _variance(ours: InvoiceLine | None, theirs: InvoiceLine | None, moved: Fraction, decimals: int) -> LineVariance:
-    if theirs is None:
-        assert ours is not None  # a pair has a side
-        split = Split(missing=_rounded(-_exact_amount(ours, decimals), decimals))
-    elif ours is None:
-        split = Split(extra=_rounded(_exact_amount(theirs, decimals), decimals))
+    due = None if ours is None else ours.amount(decimals)
+    billed = None if theirs is None else theirs.amount(decimals)
+    if ours is not None and theirs is not None:
+        is_equal = not moved and ours.statement == theirs.statement
+        split = Split() if is_equal else _split(ours, theirs, moved, decimals)
+    elif due is not None:
+        split = Split(missing=-due)
     else:
-        split = _split(ours, theirs, moved, decimals)
-    return LineVariance(ours, theirs, _amount(ours, decimals), _amount(theirs, decimals), split)
+        assert billed is not None  # a pair has a side
+        split = Split(extra=billed)
+    return LineVariance(ours, theirs, due, billed, split)
 
 
 def _split(ours: InvoiceLine, theirs: InvoiceLine, moved: Fraction, decimals: int) -> Split:
-    change = _exact_amount(theirs, decimals) - _exact_amount(ours, decimals)
+    change = theirs.amount(decimals) - ours.amount(decimals)
     if ours.type_code in TAX_TYPES:
-        return Split(tax=_rounded(change, decimals))
-    before, after = _sides(ours, theirs)
+        return Split(tax=change)
+    parts = _parts(*_sides(ours, theirs), ours, theirs, moved, decimals)
+    if any(abs(part) >= 10**_WHOLE_DIGITS for part in parts.values()):
+        parts = _parts(ours.as_a_whole, theirs.as_a_whole, ours, theirs, Fraction(0), decimals)
+    return Split(**parts, rounding=change - sum(parts.values(), Decimal(0)))
+
+
+def _parts(
+    before: Measured, after: Measured, ours: InvoiceLine, theirs: InvoiceLine, moved: Fraction, decimals: int
+) -> dict[str, Decimal]:
+    """Each part that is not the rest, rounded."""
     q, p, x = (
         (before.quantity, after.quantity),
         (before.price, after.price),
         (ours.exchange_rate, theirs.exchange_rate),
     )
     per_unit = _beside(p, x)
-    parts = {
-        "quantity": (q[1] - q[0] - moved) * per_unit,
-        "time_of_use": moved * per_unit,
-        "price": (p[1] - p[0]) * _beside(q, x),
-        "exchange_rate": (x[1] - x[0]) * _beside(q, p),
-        "tax": Fraction(_tax(theirs, decimals)) - Fraction(_tax(ours, decimals)),
+    return {
+        "quantity": round_money((q[1] - q[0] - moved) * per_unit, decimals),
+        "time_of_use": round_money(moved * per_unit, decimals),
+        "price": round_money((p[1] - p[0]) * _beside(q, x), decimals),
+        "exchange_rate": round_money((x[1] - x[0]) * _beside(q, p), decimals),
+        "tax": theirs.tax(decimals) - ours.tax(decimals),
     }
-    rounded = {name: _rounded(part, decimals) for name, part in parts.items()}
-    rest = change - sum(map(Fraction, rounded.values()))
-    return Split(**rounded, rounding=_rounded(rest, decimals))
 
 
 def _beside(one: tuple[Fraction, Fraction], other: tuple[Fraction, Fraction]) -> Fraction:
@@ -351,22 +403,7 @@ def _beside(one: tuple[Fraction, Fraction], other: tuple[Fraction, Fraction]) ->
     return (one[0] * other[0] + one[1] * other[1]) / 3 + (one[0] * other[1] + one[1] * other[0]) / 6
 
 
-def _tax(line: InvoiceLine, decimals: int) -> Decimal:
-    return round_money(line.tax_amount or Decimal(0), decimals)
-
-
-def _exact_amount(line: InvoiceLine, decimals: int) -> Fraction:
-    return Fraction(round_money(line.net_amount, decimals)) + Fraction(_tax(line, decimals))
-
-
-def _amount(line: InvoiceLine | None, decimals: int) -> Decimal | None:
-    return None if line is None else _rounded(_exact_amount(line, decimals), decimals)
-
-
-def _rounded(amount: Fraction, decimals: int) -> Decimal:
-    return round_money(amount, decimals)
-
-
+@lru_cache(maxsize=256)
 def common_unit(unit: str | None) -> tuple[Fraction, str]:
     """How many of the common unit one `unit` is, and its name: Wh for energy, any other as it is spelled."""
     spelled = (unit or "").strip()

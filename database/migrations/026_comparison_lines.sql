@@ -1,28 +1,17 @@
 -- Keeps how the amount of an expected and of a received line came about, so that their variance is split by cause, and
 -- how far each cause may go before it matters. A supplier's invoice is there once by its number.
--- Adds quantity, unit, unit price, price bucket, tax and days to both kinds of line, document_type, corrects_number and
--- exchange_rate to received_invoice_header, eight parts and a reason to invoice_comparison_line_item, and
--- comparison_tolerance.
+-- Adds quantity, unit, unit price, price bucket and tax to both kinds of line, and to received ones the category of tax
+-- and days; document_type, corrects_number and exchange_rate to received_invoice_header, exchange_rate to
+-- invoice_comparison, eight parts and a reason to invoice_comparison_line_item; comparison_tolerance.
 
 SET CONSTRAINTS ALL IMMEDIATE;
 
--- lint: allow scans-under-lock because an organization has a few invoices for each contract and month
 ALTER TABLE expected_invoice_line_item
     ADD COLUMN IF NOT EXISTS quantity numeric(24,12),
     ADD COLUMN IF NOT EXISTS unit varchar,
     ADD COLUMN IF NOT EXISTS line_unit_price numeric(20,10),
     ADD COLUMN IF NOT EXISTS price_bucket varchar,
-    ADD COLUMN IF NOT EXISTS tax_category varchar(2),
-    ADD COLUMN IF NOT EXISTS tax_rate numeric(9,6),
-    ADD COLUMN IF NOT EXISTS tax_amount numeric(20,4),
-    ADD COLUMN IF NOT EXISTS first_day date,
-    ADD COLUMN IF NOT EXISTS last_day date,
-    DROP CONSTRAINT IF EXISTS chk_expected_invoice_line_item_tax_category,
-    ADD CONSTRAINT chk_expected_invoice_line_item_tax_category CHECK (tax_category ~ '^[A-Z]{1,2}$'),
-    DROP CONSTRAINT IF EXISTS chk_expected_invoice_line_item_tax_rate,
-    ADD CONSTRAINT chk_expected_invoice_line_item_tax_rate CHECK (tax_rate >= 0),
-    DROP CONSTRAINT IF EXISTS chk_expected_invoice_line_item_days,
-    ADD CONSTRAINT chk_expected_invoice_line_item_days CHECK (last_day >= first_day);
+    ADD COLUMN IF NOT EXISTS tax_amount numeric(20,4);
 
 -- lint: allow scans-under-lock because an organization has a few invoices for each contract and month
 ALTER TABLE received_invoice_line_item

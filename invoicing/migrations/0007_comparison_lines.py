@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     operations = [
         database.operations.RunSQLFile(
             file_name="026_comparison_lines.sql",
-            sha256="850083ad4b4db87738b217e5c10c79c7091a367c21e18b0310be483ef3e87ad0",
+            sha256="37bc1dd1d1465cbacb92042cdd9a529c7d94acc0aacae46224fefd608004b291",
             state_operations=[
                 migrations.CreateModel(
                     name="ComparisonTolerance",
@@ -71,16 +71,6 @@ class Migration(migrations.Migration):
                 ),
                 migrations.AddField(
                     model_name="expectedinvoicelineitem",
-                    name="first_day",
-                    field=models.DateField(blank=True, null=True),
-                ),
-                migrations.AddField(
-                    model_name="expectedinvoicelineitem",
-                    name="last_day",
-                    field=models.DateField(blank=True, help_text="Inclusive.", null=True),
-                ),
-                migrations.AddField(
-                    model_name="expectedinvoicelineitem",
                     name="line_unit_price",
                     field=models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True),
                 ),
@@ -107,23 +97,6 @@ class Migration(migrations.Migration):
                         help_text="Comes on top of the line total.",
                         max_digits=20,
                         null=True,
-                    ),
-                ),
-                migrations.AddField(
-                    model_name="expectedinvoicelineitem",
-                    name="tax_category",
-                    field=models.CharField(
-                        blank=True,
-                        help_text="Category of UNTDID 5305, such as S, Z, E, AE or O.",
-                        max_length=2,
-                        null=True,
-                    ),
-                ),
-                migrations.AddField(
-                    model_name="expectedinvoicelineitem",
-                    name="tax_rate",
-                    field=models.DecimalField(
-                        blank=True, decimal_places=6, help_text="As a share: 0.19 is 19 %.", max_digits=9, null=True
                     ),
                 ),
                 migrations.AddField(
@@ -311,26 +284,6 @@ class Migration(migrations.Migration):
                     name="unit",
                     field=models.CharField(
                         blank=True, help_text="What is counted: kWh, MWh, month; empty: not said.", null=True
-                    ),
-                ),
-                migrations.AddConstraint(
-                    model_name="expectedinvoicelineitem",
-                    constraint=models.CheckConstraint(
-                        condition=models.Q(("tax_category__regex", "^[A-Z]{1,2}$")),
-                        name="chk_expected_invoice_line_item_tax_category",
-                    ),
-                ),
-                migrations.AddConstraint(
-                    model_name="expectedinvoicelineitem",
-                    constraint=models.CheckConstraint(
-                        condition=models.Q(("tax_rate__gte", 0)), name="chk_expected_invoice_line_item_tax_rate"
-                    ),
-                ),
-                migrations.AddConstraint(
-                    model_name="expectedinvoicelineitem",
-                    constraint=models.CheckConstraint(
-                        condition=models.Q(("last_day__gte", models.F("first_day"))),
-                        name="chk_expected_invoice_line_item_days",
                     ),
                 ),
                 migrations.AddConstraint(

@@ -220,30 +220,12 @@ class PricedLineItem(models.Model):
     price_bucket = models.CharField(
         null=True, blank=True, help_text="Time-of-use period or tier, as the tariff calls it; empty: it has none."
     )
-    tax_category = models.CharField(
-        max_length=2, null=True, blank=True, help_text="Category of UNTDID 5305, such as S, Z, E, AE or O."
-    )
-    tax_rate = models.DecimalField(
-        max_digits=9, decimal_places=6, null=True, blank=True, help_text="As a share: 0.19 is 19 %."
-    )
     tax_amount = models.DecimalField(
         max_digits=20, decimal_places=4, null=True, blank=True, help_text="Comes on top of the line total."
     )
-    first_day = models.DateField(null=True, blank=True)
-    last_day = models.DateField(null=True, blank=True, help_text="Inclusive.")
 
     class Meta:
         abstract = True
-
-
-def _priced_line_checks(table: str) -> list[models.BaseConstraint]:
-    return [
-        models.CheckConstraint(
-            condition=models.Q(tax_category__regex="^[A-Z]{1,2}$"), name=f"chk_{table}_tax_category"
-        ),
-        models.CheckConstraint(condition=models.Q(tax_rate__gte=0), name=f"chk_{table}_tax_rate"),
-        models.CheckConstraint(condition=models.Q(last_day__gte=models.F("first_day")), name=f"chk_{table}_days"),
-    ]
 
 
 class ExpectedInvoiceHeader(models.Model):
@@ -287,7 +269,6 @@ class ExpectedInvoiceLineItem(PricedLineItem):
     class Meta:
         db_table = "expected_invoice_line_item"
         db_table_comment = "Derived: one line of an expected invoice."
-        constraints = _priced_line_checks("expected_invoice_line_item")
 
     def __str__(self) -> str:
         return self.description or f"line {self.pk}"
@@ -532,12 +513,29 @@ class ReceivedInvoiceLineItem(PricedLineItem):
     )
     description = models.CharField(null=True, blank=True)
     line_total_amount = models.DecimalField(max_digits=20, decimal_places=4)
+    tax_category = models.CharField(
+        max_length=2, null=True, blank=True, help_text="Category of UNTDID 5305, such as S, Z, E, AE or O."
+    )
+    tax_rate = models.DecimalField(
+        max_digits=9, decimal_places=6, null=True, blank=True, help_text="As a share: 0.19 is 19 %."
+    )
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True, help_text="Inclusive.")
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:
         db_table = "received_invoice_line_item"
         db_table_comment = "Fact: one line of a received invoice."
-        constraints = _priced_line_checks("received_invoice_line_item")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(tax_category__regex="^[A-Z]{1,2}$"),
+                name="chk_received_invoice_line_item_tax_category",
+            ),
+            models.CheckConstraint(condition=models.Q(tax_rate__gte=0), name="chk_received_invoice_line_item_tax_rate"),
+            models.CheckConstraint(
+                condition=models.Q(last_day__gte=models.F("first_day")), name="chk_received_invoice_line_item_days"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.description or f"line {self.pk}"

@@ -167,6 +167,19 @@ def test_each_cause_is_told_from_the_others(ours: InvoiceLine, theirs: InvoiceLi
     assert parts(ours, theirs) == found
 
 
+def test_a_price_that_was_not_charged_is_no_rounding() -> None:
+    """1,000 kWh at a stated 0.10 that come to 150 were charged at 0.15."""
+    due = line("100.00", quantity="1000", price="0.1")
+    assert parts(due, line("150.00", quantity="1000", price="0.1")) == {"price": "50.00"}
+    assert parts(due, line("100.90", quantity="1000", price="0.1")) == {"rounding": "0.90"}
+    assert parts(due, line("101.10", quantity="1000", price="0.1")) == {"price": "1.10"}
+
+
+def test_quantities_beyond_all_measure_are_a_variance_of_the_line_as_a_whole() -> None:
+    due = line("100.00", quantity="1", price="100")
+    assert parts(due, line("90.00", quantity="999999999999", price="0.1", unit="GWh")) == {"price": "-10.00"}
+
+
 def test_energy_that_only_changed_its_bucket_is_time_of_use() -> None:
     ours = [
         line("70", "day", quantity="700", price="0.1", bucket="peak"),
