@@ -253,11 +253,13 @@ def _rates(
         .order_by("id")
         .values_list("contract", "normalized_payload__fx_indemnity")
     ):
-        agreed[contract_id, terms["tariff_currency"], terms["payment_currency"]] = Decimal(str(terms["agreed_rate"]))
+        rate = round_money(Decimal(str(terms["agreed_rate"])), _RATE_DECIMALS)
+        agreed[contract_id, terms["tariff_currency"], terms["payment_currency"]] = rate
     published = _published(wanted.values())
     found = {}
     for contract_id, (base, quote, day) in wanted.items():
-        if rate := agreed.get((contract_id, base, quote)):
+        if (contract_id, base, quote) in agreed:
+            rate = agreed[contract_id, base, quote]
             found[contract_id] = Rate(rate, f"the agreed {rate.normalize():f}")
             continue
         try:

@@ -16,8 +16,9 @@ decomposition model, Energy Economics 20 (1998), pp. 85-100.
 
 Time of use is the part of the quantity that only moved: in a price with several buckets (time-of-use periods, tiers),
 the lesser of what some lines have more and what others have less, borne by each line in proportion. Tax is the
-difference of the tax amounts. Rounding takes the rest by definition: it holds what single roundings leave, and all of
-it where an amount is not quantity times price. Each other part is rounded once.
+difference of the tax amounts. Rounding takes the rest by definition: what single roundings leave, and what lies between
+an amount and its quantity times its price, where that is small; where it is not, the price is the one that was charged.
+Each other part is rounded once.
 """
 
 import re
@@ -37,9 +38,8 @@ from core.units import Quantity, factor
 TAX_TYPES = frozenset({"TAX", "WITHHOLDING_TAX"})
 # Descriptions that share at least this part of their words are taken to name the same thing.
 SIMILAR = Fraction(1, 2)
-# An amount that is further from quantity times price than one unit of money and this part of it was not rounded so.
-INEXACT = Fraction(1, 1000)
-UNIT = Fraction(1)
+# An amount further from quantity times price than one unit of money and this part of the amount is no rounding of it.
+_INEXACT = Fraction(1, 1000)
 # Whole digits of a part in the database. What goes beyond them says nothing of quantity and price.
 _WHOLE_DIGITS = 16
 _WORD = re.compile(r"\w+")
@@ -158,7 +158,9 @@ class InvoiceLine:
         amount = Fraction(self.net_amount) / self.exchange_rate
         if self.quantity is not None and (self.unit_price is not None or self.quantity):
             quantity, price = Fraction(self.quantity), self.unit_price
-            if price is None or (quantity and abs(quantity * price - amount) > max(UNIT, abs(amount) * INEXACT)):
+            if price is None or (
+                quantity and abs(quantity * price - amount) > max(Fraction(1), abs(amount) * _INEXACT)
+            ):
                 price = amount / quantity
             return Measured(quantity * times, price / times, unit)
         if self.quantity is None and self.unit_price:
