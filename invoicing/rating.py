@@ -64,12 +64,13 @@ class PricedLine:
 
 
 def price(
-    energy_kwh: Mapping[date, Decimal], tariffs: Sequence[FlatTariff], period: CalendarPeriod
+    energy_kwh: Mapping[date, Decimal] | Decimal, tariffs: Sequence[FlatTariff], period: CalendarPeriod
 ) -> tuple[PricedLine, ...]:
     """The lines of one contract line for the period, in order of days.
 
-    `energy_kwh` holds the energy of each local day of the period; a fee per month needs none. A tariff that
-    changes inside the period gives a line on each side. A fee over part of a month is prorated by days.
+    `energy_kwh` holds the energy of each local day of the period, or is that of the whole; a fee per month needs
+    none. A tariff that changes inside the period gives a line on each side, for which the energy of days must be
+    known. A fee over part of a month is prorated by days.
 
     Raises `RatingError` with every problem at once: a day without a tariff or with two, a missing rate, an
     unknown unit or currency, several currencies; then a day of unknown energy, energy outside the period.
@@ -88,7 +89,7 @@ def price(
     return tuple(sorted(lines, key=lambda line: line.first_day))
 
 
-def _line(tariff: FlatTariff, days: Sequence[date], energy_kwh: Mapping[date, Decimal]) -> PricedLine:
+def _line(tariff: FlatTariff, days: Sequence[date], energy_kwh: Mapping[date, Decimal] | Decimal) -> PricedLine:
     assert tariff.rate is not None  # refused before
     unit = TariffUnit(tariff.unit)
     if unit is TariffUnit.MONTH:
@@ -96,7 +97,10 @@ def _line(tariff: FlatTariff, days: Sequence[date], energy_kwh: Mapping[date, De
         quantity = round_money(exact, _MONTH_DECIMALS)
     else:
         with localcontext(_EXACT):
-            total_kwh = sum((energy_kwh[day] for day in days), Decimal(0))
+            if isinstance(energy_kwh, Decimal):
+                total_kwh = energy_kwh
+            else:
+                total_kwh = sum((energy_kwh[day] for day in days), Decimal(0))
             quantity = total_kwh.scaleb(-3) if unit is TariffUnit.MWH else total_kwh
         exact = Fraction(quantity)
     return PricedLine(
@@ -140,9 +144,19 @@ def _tariff_problems(tariffs: Iterable[FlatTariff]) -> Iterable[str]:
 
 
 def _energy_problems(
-    energy_kwh: Mapping[date, Decimal], covering: Mapping[date, Sequence[FlatTariff]]
+    energy_kwh: Mapping[date, Decimal] | Decimal, covering: Mapping[date, Sequence[FlatTariff]]
 ) -> Iterable[str]:
     metered = [day for day, (tariff,) in covering.items() if tariff.unit != TariffUnit.MONTH]
+    if isinstance(energy_kwh, Decimal):
+        changes = [day for one, day in pairwise(metered) if covering[one] != covering[day]]
+        if changes:
+            yield (
+                f"the tariff changes on {_show_days(changes)}, and energy is known for the whole period alone:"
+                " load the readings of its days, then run aggregate_readings"
+            )
+        if not energy_kwh.is_finite():
+            yield "energy is unknown"
+        return
     unknown = [day for day in metered if day not in energy_kwh or not energy_kwh[day].is_finite()]
     if unknown:
         yield f"energy is unknown on {_show_days(unknown)}"

@@ -211,3 +211,25 @@ def test_splitting_a_period_keeps_its_energy_and_its_amount_to_half_a_cent_a_lin
     exact = total * Fraction(rate)
     assert abs(sum((Fraction(line.amount) for line in lines), Fraction(0)) - exact) <= Fraction(len(lines), 200)
     assert [line.amount for line in lines] == [round_money(Fraction(line.quantity) * Fraction(rate)) for line in lines]
+
+
+def test_the_energy_of_the_whole_month_is_priced_by_one_tariff() -> None:
+    (line,) = price(Decimal("315.0"), [tariff(7, "0.123456789")], NOVEMBER)
+    (by_days,) = price(energy("10.5"), [tariff(7, "0.123456789")], NOVEMBER)
+    assert line == by_days
+
+
+def test_the_energy_of_the_whole_month_is_not_split_where_the_tariff_changes() -> None:
+    tariffs = [
+        tariff(1, valid_to=day(10)),
+        tariff(2, valid_from=day(11), valid_to=day(20)),
+        tariff(3, valid_from=day(21)),
+    ]
+    with pytest.raises(RatingError) as refused:
+        price(Decimal(315), tariffs, NOVEMBER)
+    assert refused.value.problems == (
+        "the tariff changes on 2025-11-11, 2025-11-21, and energy is known for the whole period alone:"
+        " load the readings of its days, then run aggregate_readings",
+    )
+    with pytest.raises(RatingError, match="energy is unknown"):
+        price(Decimal("NaN"), [tariff()], NOVEMBER)
