@@ -17,9 +17,10 @@ from core.money import show
 from core.periods import parse_period
 from core.rules import show_percent
 from database import seeds
-from invoicing.billing import DraftRun, draft_all, find_billing_period
 from invoicing.compared import ComparisonRun
 from invoicing.comparison import compare_all
+from invoicing.drafting import DraftRun, draft_all
+from invoicing.gathering import find_billing_period
 from metering.assessment import Assessment, evaluate
 from metering.errors import AlreadyLoaded
 from metering.ingestion import ingest

@@ -17,7 +17,8 @@ from django.utils import timezone
 from core.contracts import contracts_in_force
 from core.models import BillingPeriod, Contract
 from core.money import minor_units, round_money, show
-from invoicing.billing import Change, Refusal, days_of
+from invoicing.agreement import days_of
+from invoicing.billing import Change, Refusal
 from invoicing.compared import ComparedLine, ComparisonResult, ComparisonRun, describe, percent_of
 from invoicing.counterparts import Counterparts, Item, Unpaired, gather
 from invoicing.disputes import reason

@@ -1,8 +1,7 @@
 """The tariffs of a contract as the database has them, made into terms of one price each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -64,10 +63,9 @@ def terms_of(tariff: ClauseTariff, first: date, last: date, published: Published
 
 
 def versions_of(
-    tariffs: Sequence[ClauseTariff], first: date, last: date, local: ZoneInfo
+    tariffs: Sequence[ClauseTariff], first: date, last: date, local: ZoneInfo, published: Published
 ) -> tuple[list[Version], tuple[str, ...]]:
     """The versions of a contract line over the days, cut at midnight of the plant, and what stands against them."""
-    published = published_for(tariffs)
     versions: list[Version] = []
     problems = []
     for tariff in tariffs:
@@ -101,14 +99,13 @@ def minimum_for(versions: Iterable[Version], billed: Period, whole: Period) -> F
     return minimum
 
 
-def in_currency(amount: Decimal, base: str, quote: str, day: date) -> exchange.Converted:
-    """The amount at the rate of the day or of the week before. Raises `TariffError` where there is none."""
+def exchange_rates(currencies: Collection[str], first: date, last: date) -> list[exchange.ExchangeRate]:
+    """The rates between the currencies that can be used on the days: also those of the week before."""
     rows = ExchangeRate.objects.filter(
-        base_currency__code__in=(base, quote),
-        quote_currency__code__in=(base, quote),
-        rate_date__range=(day - 7 * _DAY, day),
+        base_currency__code__in=currencies,
+        quote_currency__code__in=currencies,
+        rate_date__range=(first - 7 * _DAY, last),
     ).select_related("base_currency", "quote_currency")
-    rates = (
+    return [
         exchange.ExchangeRate(row.base_currency.code, row.quote_currency.code, row.rate_date, row.rate) for row in rows
-    )
-    return exchange.convert(amount, base, quote, day, rates)
+    ]

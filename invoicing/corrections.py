@@ -8,9 +8,10 @@ from django.db import connection, transaction
 
 from core.models import BillingPeriod, Contract
 from core.money import show
-from invoicing.billing import draft, invoiced_net
+from invoicing.drafting import draft
 from invoicing.errors import BillingError
 from invoicing.models import InvoiceHeader, InvoiceStatus
+from invoicing.storing import invoiced_net
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ InvoicingError
 ├── TariffError       a tariff that cannot be used as it is written; names the key
 ├── PublishingError   a tariff that may not hold yet: nothing is written
 ├── RatingError       a line that cannot be priced: nothing is billed in its place
+├── DeliveryError     energy that cannot be billed as it was measured
 ├── BillingError      a contract that cannot be billed for a period: nothing is written
 ├── TaxError          lines that cannot be taxed by the rules of their day
 ├── IssuingError      an invoice that cannot take a step: nothing is written
@@ -27,6 +28,10 @@ class RatingError(InvoicingError):
         super().__init__(f"{period} cannot be priced: " + "; ".join(problems))
         self.period = period
         self.problems = problems
+
+
+class DeliveryError(InvoicingError):
+    """Nothing can be billed by energy; the text says why, and the cure."""
 
 
 class BillingError(InvoicingError):

@@ -1,7 +1,7 @@
 """Clauses judged on what the meters say: readings become numbers, numbers a verdict, the verdict is written down."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -36,13 +36,19 @@ class Assessment:
 
 def settling_meters(project_id: int) -> list[Meter]:
     """The meters by which a project is judged and billed: its revenue meters, or without any its production meters."""
-    meters = list(
-        Meter.objects.filter(project=project_id, meter_type__code__in=SETTLING)
-        .select_related("meter_type")
-        .order_by("pk")
-    )
-    best = min((SETTLING.index(meter.meter_type.code) for meter in meters), default=0)
-    return [meter for meter in meters if meter.meter_type.code == SETTLING[best]]
+    return settling_meters_of([project_id])[project_id]
+
+
+def settling_meters_of(project_ids: Collection[int]) -> dict[int, list[Meter]]:
+    """`settling_meters` of each of the projects, by one query."""
+    found = Meter.objects.filter(project__in=project_ids, meter_type__code__in=SETTLING)
+    meters: dict[int, list[Meter]] = {project_id: [] for project_id in project_ids}
+    for meter in found.select_related("meter_type").order_by("pk"):
+        meters[meter.project_id].append(meter)
+    for project_id, of_project in meters.items():
+        best = min((SETTLING.index(meter.meter_type.code) for meter in of_project), default=0)
+        meters[project_id] = [meter for meter in of_project if meter.meter_type.code == SETTLING[best]]
+    return meters
 
 
 def evaluate(contract: Contract, period: CalendarPeriod) -> list[Assessment]:

@@ -1,23 +1,35 @@
--- Energy of each measured interval of meters within a span, in kWh, in order of time and meter: the readings, and for
--- hours of which no reading is left in the database the hourly aggregate. An interval counts where it starts.
-WITH reading AS (
-    SELECT meter_id, reading_timestamp AS starts,
-        reading_timestamp + make_interval(secs => interval_seconds) AS ends, energy_wh / 1000 AS energy_kwh
-    FROM meter_reading
-    WHERE meter_id = ANY (%(meters)s)
-        -- The longest interval is a local day of 25 hours.
-        AND reading_timestamp > %(start)s::timestamptz - interval '25 hours' AND reading_timestamp < %(end)s
+-- Energy of each measured interval of meters within the spans asked for, in kWh, in order of what was asked, time and
+-- meter: the readings, and for hours of which no reading is left in the database the hourly aggregate. An interval
+-- counts where it starts.
+WITH asked AS MATERIALIZED (
+    SELECT number, meter_id, span_start, span_end
+    FROM unnest(%(numbers)s::int[], %(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS asked (number, meter_id, span_start, span_end)
 )
-SELECT meter_id, starts, ends, energy_kwh::numeric(30,12)
-FROM reading
-WHERE starts >= %(start)s AND energy_kwh IS NOT NULL
+SELECT number, reading.meter_id, reading_timestamp AS starts,
+    reading_timestamp + make_interval(secs => interval_seconds) AS ends, (energy_wh / 1000)::numeric(30,12)
+FROM asked
+    JOIN meter_reading AS reading ON reading.meter_id = asked.meter_id
+        AND reading_timestamp >= span_start AND reading_timestamp < span_end
+-- All spans lie between these: months beside them are not looked into.
+WHERE reading_timestamp >= %(first)s AND reading_timestamp < %(last)s AND energy_wh IS NOT NULL
 UNION ALL
-SELECT meter_id, period_start, period_end, energy_kwh::numeric(30,12)
-FROM meter_aggregate AS hour
-WHERE meter_id = ANY (%(meters)s) AND period_type = 'hourly' AND energy_kwh IS NOT NULL
-    AND period_start >= %(start)s AND period_start < %(end)s
+SELECT number, hour.meter_id, period_start, period_end, energy_kwh::numeric(30,12)
+FROM asked
+    JOIN meter_aggregate AS hour ON hour.meter_id = asked.meter_id
+        AND period_type = 'hourly' AND period_start >= span_start AND period_start < span_end
+WHERE energy_kwh IS NOT NULL
     AND NOT EXISTS (
-        SELECT FROM reading
-        WHERE reading.meter_id = hour.meter_id AND starts < hour.period_end AND ends > hour.period_start
+        SELECT FROM meter_reading AS reading
+        WHERE reading.meter_id = hour.meter_id
+            AND reading_timestamp >= hour.period_start AND reading_timestamp < hour.period_end
     )
-ORDER BY 2, 1
+    -- The longest interval is a local day of 25 hours.
+    AND NOT EXISTS (
+        SELECT FROM meter_reading AS reading
+        WHERE reading.meter_id = hour.meter_id
+            AND reading_timestamp > hour.period_start - interval '25 hours'
+            AND reading_timestamp < hour.period_start
+            AND reading_timestamp + make_interval(secs => interval_seconds) > hour.period_start
+    )
+ORDER BY 1, 3, 2

@@ -24,8 +24,8 @@ from django.db import connection  # noqa: E402 -- Django must be set up first
 
 from core.models import Contract  # noqa: E402
 from database.scratch import Database, scratch_database  # noqa: E402
-from invoicing.billing import find_billing_period  # noqa: E402
 from invoicing.comparison import compare, compare_all  # noqa: E402
+from invoicing.gathering import find_billing_period  # noqa: E402
 from tests.template import prepare_template  # noqa: E402
 
 SAMPLE = 300  # contracts that are compared one by one

@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.models import BillingPeriod, Contract, Counterparty, Organization
-from invoicing.billing import Change, draft_all, find_billing_period
+from invoicing.billing import Change
 from invoicing.compared import ComparisonResult
 from invoicing.comparison import compare, compare_all
+from invoicing.drafting import draft_all
 from invoicing.errors import ComparisonError
+from invoicing.gathering import find_billing_period
 from invoicing.models import (
     ExpectedInvoiceHeader,
     ExpectedInvoiceLineItem,

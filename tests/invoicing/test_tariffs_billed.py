@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from core.models import BillingPeriod, Contract
-from invoicing.billing import Change, draft
+from invoicing.billing import Change
+from invoicing.drafting import draft
 from invoicing.errors import BillingError, NotFoundError, PublishingError
 from invoicing.models import ClauseTariff, TariffStatus
 from invoicing.publishing import publish

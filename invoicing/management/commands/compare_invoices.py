@@ -9,11 +9,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from core.errors import CoreError
 from database.management import Exit, FrontierCommand
-from invoicing.billing import find_billing_period
 from invoicing.compared import to_csv
 from invoicing.comparison import compare_all
 from invoicing.dispute_notes import disputes_of
 from invoicing.errors import InvoicingError
+from invoicing.gathering import find_billing_period
 
 
 class Command(FrontierCommand):

@@ -1,4 +1,4 @@
-"""The face of `invoicing.billing`."""
+"""The face of `invoicing.drafting`."""
 
 import json
 from dataclasses import asdict
@@ -9,8 +9,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from core.errors import CoreError
 from database.management import Exit, FrontierCommand
-from invoicing.billing import draft_all, find_billing_period
+from invoicing.drafting import draft_all
 from invoicing.errors import InvoicingError
+from invoicing.gathering import find_billing_period
 
 
 class Command(FrontierCommand):

@@ -10,8 +10,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from core.errors import CoreError
 from database.management import Exit, FrontierCommand
-from invoicing.billing import find_billing_period
 from invoicing.errors import InvoicingError
+from invoicing.gathering import find_billing_period
 from invoicing.receiving import find_contract, load_mapping, receive
 
 
