@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -15,6 +15,7 @@ from metering.models import MeterAggregate, PeriodType
 from metering.sql import statement
 
 _ROWS_AT_ONCE = 5000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MeteredInterval(NamedTuple):
@@ -65,9 +66,16 @@ def interval_energies(asked: Sequence[tuple[Sequence[int], Period]]) -> Generato
         number = 0
         for found, of_question in groupby(rows, itemgetter(0)):
             yield from ([] for _ in range(number, found))
-            yield [MeteredInterval(*row[1:]) for row in of_question]
+            yield [
+                MeteredInterval(meter, _instant(start), _instant(end), energy_kwh)
+                for _, meter, start, end, energy_kwh in of_question
+            ]
             number = found + 1
         yield from ([] for _ in range(number, len(asked)))
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def aggregated_energies(meters: Collection[int], span: Period) -> list[AggregatedEnergy]:
