@@ -23,6 +23,7 @@ _CODES_BY_MINOR_UNITS = {
     4: "CLF UYW",
 }
 _MINOR_UNITS = {code: digits for digits, codes in _CODES_BY_MINOR_UNITS.items() for code in codes.split()}
+CURRENCY_CODES = frozenset(_MINOR_UNITS)
 
 
 def minor_units(currency_code: str) -> int:

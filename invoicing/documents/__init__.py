@@ -1,1 +1,1 @@
-"""Invoices as documents: the semantic model of EN 16931, its XML in UBL 2.1, and a PDF for people."""
+"""Invoices as documents: the semantic model of EN 16931 and its rules, XML in UBL and CII, PDF, and Factur-X."""

@@ -7,23 +7,38 @@ from xml.etree import ElementTree as ET
 
 from defusedxml.ElementTree import fromstring
 
-from invoicing.documents.en16931 import CREDIT_NOTE, Charge, Document, Line, Party, VatGroup, check
+from invoicing.documents.en16931 import (
+    CREDIT_NOTE,
+    CUSTOMIZATION,
+    INTRA_COMMUNITY,
+    OUTSIDE_SCOPE,
+    TRANSFER,
+    Charge,
+    Document,
+    Line,
+    Party,
+    VatGroup,
+)
+from invoicing.documents.rules import check
 from invoicing.errors import DocumentError
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CAC, _CBC = f"{_UBL}CommonAggregateComponents-2", f"{_UBL}CommonBasicComponents-2"
 _PREFIXES = {"cac": _CAC, "cbc": _CBC}
-_CUSTOMIZATION = "urn:cen.eu:en16931:2017"
-_CREDIT_TRANSFER = "30"  # UNTDID 4461
 
 
 def write(document: Document) -> bytes:
     """The XML of a document that keeps the rules of EN 16931; raises `DocumentError` for another."""
     check(document)
+    return xml_of(document)
+
+
+def xml_of(document: Document) -> bytes:
+    """The XML of any document, also of one that breaks a rule."""
     kind = "CreditNote" if document.type_code == CREDIT_NOTE else "Invoice"
     root = ET.Element(kind, {"xmlns": f"{_UBL}{kind}-2", "xmlns:cac": _CAC, "xmlns:cbc": _CBC})
     for name, text in (
-        ("CustomizationID", _CUSTOMIZATION),
+        ("CustomizationID", CUSTOMIZATION),
         ("ID", document.number),
         ("IssueDate", document.issued_on.isoformat()),
         ("DueDate", document.due_on.isoformat() if document.due_on and kind == "Invoice" else None),
@@ -40,9 +55,12 @@ def write(document: Document) -> bytes:
         _text(reference, "IssueDate", document.preceding[1].isoformat())
     _party(_group(root, "AccountingSupplierParty", "Party"), document.seller)
     _party(_group(root, "AccountingCustomerParty", "Party"), document.buyer)
+    if any(group.category == INTRA_COMMUNITY for group in document.vat):
+        country = _group(root, "Delivery", "DeliveryLocation", "Address", "Country")
+        _text(country, "IdentificationCode", document.buyer.country)
     if document.account:
         means = _group(root, "PaymentMeans")
-        _text(means, "PaymentMeansCode", _CREDIT_TRANSFER)
+        _text(means, "PaymentMeansCode", TRANSFER)
         _text(_group(means, "PayeeFinancialAccount"), "ID", document.account)
     if document.payment_terms:
         _text(_group(root, "PaymentTerms"), "Note", document.payment_terms)
@@ -152,7 +170,7 @@ def _tax_category(
     entry = _group(parent, name)
     _text(entry, "ID", category)
     # Outside the scope of VAT there is no rate, not even one of zero [BR-O-05].
-    _text(entry, "Percent", None if category == "O" else f"{rate_percent:f}")
+    _text(entry, "Percent", None if category == OUTSIDE_SCOPE else f"{rate_percent:f}")
     _text(entry, "TaxExemptionReason", reason)
     _text(_group(entry, "TaxScheme"), "ID", "VAT")
 
@@ -180,6 +198,8 @@ def _line(root: ET.Element, kind: str, line: Line, currency: str) -> None:
     _amount(entry, "LineExtensionAmount", line.net_amount, currency)
     item = _group(entry, "Item")
     _text(item, "Name", line.name)
+    if line.item_id:
+        _text(_group(item, "SellersItemIdentification"), "ID", line.item_id)
     _tax_category(item, "ClassifiedTaxCategory", line.category, line.rate_percent)
     _amount(_group(entry, "Price"), "PriceAmount", line.unit_price, currency)
 
@@ -233,4 +253,5 @@ def _read_line(entry: ET.Element, kind: str) -> Line:
         net_amount=Decimal(_need(entry, "cbc:LineExtensionAmount")),
         category=_need(entry, "cac:Item/cac:ClassifiedTaxCategory/cbc:ID"),
         rate_percent=_rate(entry, "cac:Item/cac:ClassifiedTaxCategory"),
+        item_id=entry.findtext("cac:Item/cac:SellersItemIdentification/cbc:ID", None, _PREFIXES),
     )

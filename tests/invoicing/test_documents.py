@@ -17,12 +17,12 @@ from invoicing.documents.en16931 import (
     Document,
     Line,
     Party,
-    broken_rules,
-    check,
     sum_up,
 )
 from invoicing.documents.pdf import render
-from invoicing.documents.sources import document_of, sheet_of
+from invoicing.documents.rules import broken_rules, check
+from invoicing.documents.sheet import sheet_of
+from invoicing.documents.sources import document_of
 from invoicing.documents.ubl import read, write
 from invoicing.errors import DocumentError
 from invoicing.issuing import credit
@@ -33,6 +33,9 @@ from tests.soak import rounds
 
 SELLER = Party("Helios", "DE", "Sonnenweg 1", "DE123456789")
 BUYER = Party("Stadtwerk & Söhne", "FR", "1, rue <du> Soleil", "FR99123456789", email="buyer@example.org")
+
+
+LEVY = Charge("Grid levy", Decimal("3.10"), "S", Decimal(19))
 
 
 def line(amount: str, category: str = "S", rate: str = "19", number: int = 1) -> Line:
@@ -116,7 +119,8 @@ EXEMPT = document(line("100.00", "E", "0"))
 BROKEN: list[tuple[str, Callable[[Document], Document]]] = [
     ("BR-02", lambda d: replace(d, number="")),
     ("BR-04", lambda d: replace(d, type_code="999")),
-    ("BR-05", lambda d: replace(d, currency="euro")),
+    ("BR-05", lambda d: replace(d, currency=" ")),
+    ("BR-CL-04", lambda d: replace(d, currency="euro")),
     ("BR-06", lambda d: replace(d, seller=replace(SELLER, name=" "))),
     ("BR-07", lambda d: replace(d, buyer=replace(BUYER, name=""))),
     ("BR-09", lambda d: replace(d, seller=replace(SELLER, country="Germany"))),
@@ -125,6 +129,14 @@ BROKEN: list[tuple[str, Callable[[Document], Document]]] = [
     ("BR-27", lambda d: replace(d, lines=(replace(d.lines[0], unit_price=Decimal(-1)),))),
     ("BR-29", lambda d: replace(d, last_day=date(2025, 1, 1))),
     ("BR-55", lambda d: replace(d, preceding=("", DAY))),
+    ("BR-21", lambda d: replace(d, lines=(replace(d.lines[0], id=""),))),
+    ("BR-23", lambda d: replace(d, lines=(replace(d.lines[0], unit=""),))),
+    ("BR-37", lambda d: document(line("1.00"), charges=(replace(LEVY, category=""),))),
+    ("BR-38", lambda d: document(line("1.00"), charges=(replace(LEVY, reason=" "),))),
+    ("BR-47", lambda d: replace(d, vat=(*d.vat, replace(d.vat[0], category="")))),
+    ("BR-50", lambda d: replace(d, account=" ")),
+    ("BR-CO-04", lambda d: replace(d, lines=(replace(d.lines[0], category=""),))),
+    ("BR-CO-09", lambda d: replace(d, seller=replace(SELLER, vat_number="12-3456"))),
     ("BR-CO-10", lambda d: replace(d, lines_total=Decimal(1))),
     ("BR-CO-12", lambda d: replace(d, charges_total=Decimal(1))),
     ("BR-CO-13", lambda d: replace(d, total_without_vat=Decimal(1))),
@@ -137,6 +149,13 @@ BROKEN: list[tuple[str, Callable[[Document], Document]]] = [
     ("BR-CO-26", lambda d: replace(d, seller=replace(SELLER, vat_number=None))),
     ("BR-S-01", lambda d: replace(d, vat=(replace(d.vat[0], category="Z"),))),
     ("BR-S-02", lambda d: replace(d, seller=replace(SELLER, vat_number=None, legal_id="HRB 1"))),
+    ("BR-S-04", lambda d: replace(document(line("1.00"), charges=(LEVY,)), seller=replace(SELLER, vat_number=None))),
+    ("BR-S-07", lambda d: document(line("1.00"), charges=(replace(LEVY, rate_percent=Decimal(0)),))),
+    ("BR-Z-01", lambda d: replace(z := document(line("1.00", "Z", "0")), vat=z.vat * 2)),
+    ("BR-IC-02", lambda d: document(line("1.00", "K", "0"), buyer=replace(BUYER, vat_number=None, legal_id="1"))),
+    ("BR-G-02", lambda d: document(line("1.00", "G", "0"), seller=replace(SELLER, vat_number=None))),
+    ("BR-O-05", lambda d: document(line("1.00", "O", "5"))),
+    ("BR-O-12", lambda d: document(line("1.00", "O", "0"), line("1.00", number=2))),
     ("BR-S-05", lambda d: document(line("100.00", "S", "0"))),
     ("BR-S-08", lambda d: replace(d, vat=(replace(d.vat[0], taxable_amount=Decimal(99)),))),
     ("BR-S-10", lambda d: replace(d, vat=(replace(d.vat[0], exemption_reason="none"),))),
@@ -150,7 +169,7 @@ BROKEN: list[tuple[str, Callable[[Document], Document]]] = [
     ("BR-O-02", lambda d: document(line("1.00", "O", "0"))),
     ("BR-O-11", lambda d: document(line("1.00", "O", "0"), line("1.00", number=2))),
     ("BR-CL-17", lambda d: document(line("1.00", "X", "0"))),
-    ("BR-DEC", lambda d: document(line("1.005"))),
+    ("BR-DEC-23", lambda d: document(line("1.005"))),
 ]
 
 
@@ -166,31 +185,31 @@ def test_a_document_that_breaks_a_rule_is_told_so_by_name(rule: str, spoil: Call
 
 # --- UBL
 
-LEVY = Charge("Grid levy", Decimal("3.10"), "S", Decimal(19))
+
+EXAMPLES = {
+    "levy and credit": document(line("100.00"), line("-20.50", number=2), charges=(LEVY,)),
+    "named item": document(replace(line("100.00"), item_id="ENERGY")),
+    "zero rated": document(line("100.00", "Z", "0")),
+    "exempt and charged": document(line("100.00", "E", "0"), line("5.00", number=2)),
+    "reverse charge": document(line("100.00", "AE", "0"), line("5.00", "S", "7.5", 2)),
+    "within the union": document(line("100.00", "K", "0")),
+    "export": document(line("100.00", "G", "0")),
+    "outside the scope": document(
+        line("100.00", "O", "0"), seller=Party("Helios", "DE", legal_id="HRB 1"), buyer=Party("Stadtwerk", "FR")
+    ),
+    "account of another kind": replace(document(line("100.00")), account="021000021 / 1234567"),
+    "owed to the buyer": replace(document(line("10.00"), line("-30.00", number=2)), due_on=None),
+    "credit note": replace(
+        document(line("100.00")),
+        type_code=CREDIT_NOTE,
+        due_on=None,
+        preceding=("INV-2025-00009", date(2025, 12, 1)),
+        payment_terms="Credited against INV-2025-00009",
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        document(
-            line("100.00"), line("-20.50", number=2), charges=(Charge("Grid levy", Decimal("3.10"), "S", Decimal(19)),)
-        ),
-        document(line("100.00", "AE", "0"), line("5.00", "S", "7.5", 2)),
-        document(
-            line("100.00", "O", "0"),
-            seller=Party("Helios", "DE", legal_id="HRB 1"),
-            buyer=Party("Stadtwerk", "FR"),
-        ),
-        replace(
-            document(line("100.00")),
-            type_code=CREDIT_NOTE,
-            due_on=None,
-            preceding=("INV-2025-00009", date(2025, 12, 1)),
-            payment_terms="Credited against INV-2025-00009",
-        ),
-    ],
-    ids=["levy and credit", "reverse charge", "outside the scope", "credit note"],
-)
+@pytest.mark.parametrize("made", EXAMPLES.values(), ids=EXAMPLES.keys())
 def test_what_is_written_as_ubl_reads_back_equal(made: Document) -> None:
     assert read(write(made)) == made
 
@@ -230,6 +249,7 @@ def test_an_issued_invoice_and_its_credit_notes_are_documents_by_the_standard(in
     assert (found.type_code, found.number, found.payable) == ("380", "INV-2026-00001", Decimal("143.45"))
     damages = found.lines[2]
     assert (damages.quantity, damages.unit_price, damages.net_amount) == (Decimal(-1), Decimal(30), Decimal(-30))
+    assert damages.item_id == "ENERGY"
     assert read(write(found)) == found
     for place, amount in enumerate((Decimal("33.33"), Decimal("0.01"), Decimal("70.01"), None)):
         note = document_of(credit(invoice.pk, by="Ana", on=DAY, reason=f"part {place}", amount=amount).invoice_id)
@@ -250,7 +270,9 @@ def test_a_sheet_shows_every_number_and_how_it_came_about(invoice: InvoiceHeader
     assert (sheet.title, sheet.number, sheet.total) == ("Invoice", "INV-2026-00001", ("Total", "USD 143.45"))
     assert sheet.sums == (("Net amount", "120.55"), ("VAT 19 % of 120.55", "22.90"))
     assert [item.amount for item in sheet.items] == ["100.00", "50.55", "−30.00"]
-    assert sheet.items[1].explanation[-2:] == (("Quantity × rate", "USD 50.55"), ("Amount, rounded once", "USD 50.55"))
+    multiply, rounded = sheet.items[1].explanation
+    assert multiply.values == (("Quantity", "1"), ("Rate", "USD 50.55"), ("Exact", "USD 50.55"))
+    assert (rounded.title, rounded.values) == ("Round once", (("Amount", "USD 50.55"),))
 
 
 def test_the_same_sheet_gives_the_same_bytes(invoice: InvoiceHeader) -> None:
@@ -258,8 +280,15 @@ def test_the_same_sheet_gives_the_same_bytes(invoice: InvoiceHeader) -> None:
 
 
 def test_the_command_writes_pdf_and_xml(invoice: InvoiceHeader, tmp_path: Path) -> None:
-    for name, head in (("invoice.pdf", b"%PDF"), ("invoice.xml", b"<?xml")):
-        call_command("print_invoice", invoice.pk, tmp_path / name)
-        assert (tmp_path / name).read_bytes().startswith(head)
+    for arguments, said in (
+        (["invoice.pdf"], b"%PDF"),
+        (["invoice.xml"], b"<Invoice xmlns="),
+        (["cii.xml", "--format", "cii"], b"<rsm:CrossIndustryInvoice"),
+        (["factur-x.pdf", "--format", "factur-x"], b"<fx:ConformanceLevel>EN 16931<"),
+    ):
+        call_command("print_invoice", invoice.pk, tmp_path / arguments[0], *arguments[1:])
+        assert said in (tmp_path / arguments[0]).read_bytes()
+    with pytest.raises(CommandError, match=r"does not end in \.pdf, as factur-x does"):
+        call_command("print_invoice", invoice.pk, tmp_path / "invoice.xml", "--format", "factur-x")
     with pytest.raises(CommandError, match=r"neither \.pdf nor \.xml"):
         call_command("print_invoice", invoice.pk, tmp_path / "invoice.doc")
