@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from core.money import CURRENCY_CODES, round_money, show
 
@@ -13,9 +14,22 @@ _SHOWN_DECIMALS = 8
 _SECONDS = {"up", "down", "excused_up", "excused_down", "unknown", "available", "counted"}
 _SHARES = {"measured", "guaranteed", "lowest", "highest"}
 _AMOUNTS = {"amount", "uncapped", "cap", "left", "rate", "capped"}
-_NOT_NUMBERS = {"step", "formula", "currency", "clause"}
-# What identifies a verdict's sources; stands together at its end.
+_NOT_SHOWN = {"step", "formula", "currency", "clause"}
+# What a step gives, after what it takes: the database keeps the keys of an object in no order of meaning.
+_RESULTS = (
+    "available",
+    "counted",
+    "measured",
+    "guaranteed",
+    "points",
+    "uncapped",
+    "left",
+    "amount",
+    "status",
+    "reason",
+)
 _HASHES = {"data_hash", "content_hash"}
+_EVIDENCE = ("meters", "readings", *sorted(_HASHES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +41,16 @@ class Step:
     values: tuple[tuple[str, str], ...]
 
 
-def verdict_steps(explanation: Mapping[str, object], currency: str) -> Iterator[Step]:
-    """Every step of a verdict in the order in which one follows from the other, then what it rests on."""
+def verdict_steps(explanation: Mapping[str, object], currency: str, local: ZoneInfo) -> Iterator[Step]:
+    """Every step of a verdict in the order in which one follows from the other, then what it rests on.
+
+    A verdict that came without steps shows its numbers. Excused intervals are in local time.
+    """
     steps = explanation.get("steps")
-    for step in steps if isinstance(steps, list) else []:
+    if not isinstance(steps, list):
+        yield Step("Verdict", "as it was recorded", tuple(_values(explanation, currency)))
+        return
+    for step in steps:
         assert isinstance(step, dict)  # as the rules write it
         yield Step(
             title=str(step.get("step", "")).capitalize(),
@@ -39,20 +59,22 @@ def verdict_steps(explanation: Mapping[str, object], currency: str) -> Iterator[
         )
     excuses = explanation.get("excuses")
     if isinstance(excuses, list) and excuses:
-        yield Step("Excused intervals", "verified events that the clause excuses", tuple(map(_excuse, excuses)))
-    rest = {key: value for key, value in explanation.items() if key in ("meters", "readings", *_HASHES)}
+        yield Step(
+            "Excused intervals",
+            "verified events that the clause excuses",
+            tuple(_excuse(one, local) for one in excuses),
+        )
+    rest = {key: explanation[key] for key in _EVIDENCE if key in explanation}
     if rest:
         yield Step("Evidence", "readings that the verdict was computed from", tuple(_values(rest, currency)))
 
 
-def rate_steps(
-    *, type_name: str, base_rate: Decimal | None, per_unit: str, currency: str, parameters: object, note: str | None
-) -> Iterator[Step]:
-    """How a tariff makes its rate: the agreed base, what is agreed besides, and how this line's came about."""
-    values = [("Base rate", f"{currency} {number(base_rate)}{per_unit}")] if base_rate is not None else []
+def tariff_step(kind: str, base_rate: Decimal | None, per_unit: str, currency: str, parameters: object) -> Step:
+    """What a tariff agrees: its base rate and its parameters."""
+    values = [("Base rate", f"{currency} {rate(base_rate)}{per_unit}")] if base_rate is not None else []
     if isinstance(parameters, Mapping):
         values += _values(parameters, currency)
-    yield Step(type_name, note or "", tuple(values))
+    return Step("Tariff", kind, tuple(values))
 
 
 def number(value: Decimal) -> str:
@@ -61,14 +83,23 @@ def number(value: Decimal) -> str:
     return f"{plain:,f}".replace("-", _MINUS)
 
 
+def rate(price: Decimal) -> str:
+    """The price of one unit with all its decimals, at least two."""
+    exponent = price.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)  # prices are finite
+    return f"{price:,.{max(2, -exponent)}f}".replace("-", _MINUS)
+
+
 def money(amount: Decimal, currency: str) -> str:
     """The amount with its currency and a minus that is as wide as a digit."""
     return show(amount, currency).replace("-", _MINUS)
 
 
 def _values(of: Mapping[str, object], currency: str) -> Iterator[tuple[str, str]]:
-    for key, value in of.items():
-        if key in _NOT_NUMBERS or value in (None, "", [], {}):
+    taken = [key for key in of if key not in _RESULTS and key not in _NOT_SHOWN]
+    for key in (*taken, *(key for key in _RESULTS if key in of)):
+        value = of[key]
+        if value in (None, "", [], {}):
             continue
         label = key.replace("_", " ").capitalize()
         if isinstance(value, Mapping) and "rounded" not in value:
@@ -92,11 +123,13 @@ def _value(key: str, value: object, currency: str) -> str:
     if isinstance(value, Mapping):
         value = value["rounded"]
     if isinstance(value, list):
-        return ", ".join(" to ".join(map(str, one)) if isinstance(one, list) else str(one) for one in value)
+        return ", ".join(" to ".join(map(str, one)) if isinstance(one, list) else _words(str(one)) for one in value)
     try:
         exact = Decimal(str(value))
     except InvalidOperation:
-        return str(value).replace("_", " ") if key not in _HASHES else str(value)
+        return _in_groups(str(value)) if key in _HASHES else _words(str(value))
+    if key in _HASHES:
+        return _in_groups(str(value))
     if not exact.is_finite() or isinstance(value, bool):
         return str(value)
     if key in _SECONDS:
@@ -108,8 +141,17 @@ def _value(key: str, value: object, currency: str) -> str:
     return number(round_money(exact, _SHOWN_DECIMALS))
 
 
-def _excuse(excuse: object) -> tuple[str, str]:
+def _words(text: str) -> str:
+    """A code as words; other text as it is."""
+    return text.replace("_", " ").lower() if "_" in text or text.isupper() else text
+
+
+def _in_groups(digest: str) -> str:
+    return " ".join(digest[start : start + 8] for start in range(0, len(digest), 8))
+
+
+def _excuse(excuse: object, local: ZoneInfo) -> tuple[str, str]:
     assert isinstance(excuse, dict)  # as the verdict keeps it
-    start, end = (datetime.fromisoformat(excuse[key]) for key in ("start", "end"))
-    label = f"Event {excuse['event']}, {str(excuse['type']).replace('_', ' ').lower()}"
+    start, end = (datetime.fromisoformat(excuse[key]).astimezone(local) for key in ("start", "end"))
+    label = f"Event {excuse['event']}, {_words(str(excuse['type']))}"
     return label, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"

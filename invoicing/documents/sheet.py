@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from invoicing.documents.explanations import Step, money, number, rate_steps, verdict_steps
-from invoicing.documents.sources import find_invoice, lines_of, percent, taxes_of
+from core.models import Counterparty, Organization
+from invoicing.documents.en16931 import OUTSIDE_SCOPE
+from invoicing.documents.explanations import Step, money, number, rate, tariff_step, verdict_steps
+from invoicing.documents.sources import find_invoice, is_partial_credit, lines_of, percent, taxes_of, unit_of
 from invoicing.models import (
     ClauseTariff,
     DocumentType,
@@ -56,8 +59,11 @@ def sheet_of(invoice_id: int) -> Sheet:
     """An invoice as it is printed; what is not issued says so. Raises `NotFoundError`."""
     invoice = find_invoice(invoice_id)
     code = invoice.currency.code
+    local = ZoneInfo(invoice.contract.project.time_zone if invoice.contract.project else "UTC")
     lines, taxes = lines_of(invoice), taxes_of(invoice)
-    added = [tax for tax in taxes if tax.kind != TaxKind.WITHHOLDING]
+    # Outside the scope of VAT there is no rate to show: the note says why.
+    is_outside = any(tax.vat_category == OUTSIDE_SCOPE for tax in taxes)
+    added = [tax for tax in taxes if tax.kind != TaxKind.WITHHOLDING and tax.vat_category != OUTSIDE_SCOPE]
     withheld = [tax for tax in taxes if tax.kind == TaxKind.WITHHOLDING]
     net = sum((line.line_total_amount for line in lines), Decimal(0))
     payable = invoice.total_amount - sum((tax.tax_total_amount for tax in withheld), Decimal(0))
@@ -69,10 +75,10 @@ def sheet_of(invoice_id: int) -> Sheet:
         stamp=None if invoice.invoice_number else f"{InvoiceStatus(invoice.status).label}, not issued",
         dated_on=invoice.invoice_date,
         facts=_facts(invoice),
-        seller=_given(organization.name, organization.address, organization.country, organization.vat_number),
-        buyer=_given(counterparty.name, counterparty.address, counterparty.country, counterparty.vat_number),
+        seller=_party(organization, is_outside=is_outside),
+        buyer=_party(counterparty, is_outside=is_outside),
         currency=code,
-        items=tuple(_item(place, line, code) for place, line in enumerate(lines, 1)),
+        items=tuple(_item(place, line, code, local) for place, line in enumerate(lines, 1)),
         sums=(
             ("Net amount", _amount(net, code)),
             *((_tax_label(tax, code), _amount(tax.tax_total_amount, code)) for tax in added),
@@ -93,8 +99,24 @@ def sheet_of(invoice_id: int) -> Sheet:
             ("Reference", invoice.invoice_number),
             ("Due", _day(invoice.due_date)),
         ),
-        notes=tuple(sorted({tax.tax_rule.exemption_reason for tax in taxes if tax.tax_rule.exemption_reason})),
+        notes=(
+            *((f"Reason: {reason}.",) if (reason := _reason(invoice)) else ()),
+            *sorted({tax.tax_rule.exemption_reason for tax in taxes if tax.tax_rule.exemption_reason}),
+        ),
     )
+
+
+def _reason(invoice: InvoiceHeader) -> str | None:
+    """Why a credit note was issued."""
+    if invoice.corrects is None:
+        return None
+    sent = invoice.status_changes.filter(to_status=InvoiceStatus.SENT).order_by("id").first()
+    return sent.reason.rstrip(".") if sent and sent.reason else None
+
+
+def _party(party: Organization | Counterparty, *, is_outside: bool) -> tuple[str, ...]:
+    registered = f"{'Registration' if is_outside else 'VAT'} no. {party.vat_number}" if party.vat_number else None
+    return _given(party.name, party.address, party.country, registered)
 
 
 def _facts(invoice: InvoiceHeader) -> tuple[tuple[str, str], ...]:
@@ -109,12 +131,13 @@ def _facts(invoice: InvoiceHeader) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _item(place: int, line: InvoiceLineItem, code: str) -> Item:
+def _item(place: int, line: InvoiceLineItem, code: str, local: ZoneInfo) -> Item:
     quantity, price = line.quantity or Decimal(0), line.line_unit_price or Decimal(0)
-    unit = (line.clause_tariff.unit if line.clause_tariff else None) or ""
-    is_counted = line.rule_output is None
+    unit = unit_of(line) or ""
+    is_counted = line.rule_output is None and not is_partial_credit(line)
     if line.rule_output is not None:
-        source: str | None = line.rule_output.description or line.rule_output.clause.name
+        clause = line.rule_output.clause
+        source: str | None = f"{clause.name}, section {clause.section_ref}" if clause.section_ref else clause.name
     else:
         source = _tariff_name(line.clause_tariff) if line.clause_tariff else None
     return Item(
@@ -122,34 +145,53 @@ def _item(place: int, line: InvoiceLineItem, code: str) -> Item:
         description=line.description or line.invoice_line_item_type.name,
         quantity=number(quantity) if is_counted else "",
         unit=unit if is_counted else "",
-        price=number(price) if is_counted else "",
+        price=rate(price) if is_counted else "",
         amount=_amount(line.line_total_amount, code),
-        explanation=tuple(_verdict(line, code) if line.rule_output else _charge(line, code)),
+        explanation=tuple(_explanation(line, code, local)),
         source=source,
     )
 
 
-def _verdict(line: InvoiceLineItem, code: str) -> Iterator[Step]:
+def _explanation(line: InvoiceLineItem, code: str, local: ZoneInfo) -> Iterator[Step]:
+    if line.corrects is not None:
+        yield _credit(line, line.corrects, code)
+    elif line.rule_output is not None:
+        yield from _verdict(line, code, local)
+    else:
+        yield from _charge(line, code)
+
+
+def _credit(line: InvoiceLineItem, corrected: InvoiceLineItem, code: str) -> Step:
+    """What of an invoiced line is taken back; how that one came about stands on the invoice."""
+    is_part = is_partial_credit(line)
+    return Step(
+        "Take back",
+        "the share of the line in what is credited" if is_part else "the whole line",
+        (
+            ("Invoiced", money(corrected.line_total_amount, code)),
+            ("Credited", money(line.line_total_amount, code)),
+        ),
+    )
+
+
+def _verdict(line: InvoiceLineItem, code: str, local: ZoneInfo) -> Iterator[Step]:
     """From the measured time to what is credited, in the currency of the verdict and then of the invoice."""
     verdict = line.rule_output
     assert verdict is not None
     own = verdict.currency.code if verdict.currency else code
-    yield from verdict_steps(verdict.metadata_detail or {}, own)
-    amount = line.line_total_amount
+    yield from verdict_steps(verdict.metadata_detail or {}, own, local)
     if own != code and verdict.ld_amount is not None:
         yield Step(
             "Convert", f"{own} to {code} at the rate that the line names", (("Damages", money(verdict.ld_amount, own)),)
         )
-    whole = line.quantity and line.line_unit_price and line.quantity * line.line_unit_price
-    title = "Credit" if amount <= 0 or whole == amount else "Take back a part"
-    yield Step(title, "damages lower the invoice", (("Amount", money(amount, code)),))
+    yield Step("Credit", "damages lower the invoice", (("Amount", money(line.line_total_amount, code)),))
 
 
 def _charge(line: InvoiceLineItem, code: str) -> Iterator[Step]:
     """From the meter and the tariff to the amount, which is rounded in the last step alone."""
     quantity, price = line.quantity or Decimal(0), line.line_unit_price or Decimal(0)
     tariff, measured = line.clause_tariff, line.meter_aggregate
-    unit = (tariff.unit if tariff else None) or ""
+    unit = unit_of(line) or ""
     per_unit = f" per {unit}" if unit else ""
     if measured is not None:
         yield Step(
@@ -168,21 +210,15 @@ def _charge(line: InvoiceLineItem, code: str) -> Iterator[Step]:
             ),
         )
     if tariff is not None:
-        yield from rate_steps(
-            type_name=tariff.tariff_type.name,
-            base_rate=tariff.base_rate,
-            per_unit=per_unit,
-            currency=tariff.currency.code,
-            parameters=tariff.logic_parameters,
-            note=f"valid {_span(tariff)}",
-        )
+        kind, own = tariff.tariff_type.name.lower(), tariff.currency.code
+        yield tariff_step(kind, tariff.base_rate, per_unit, own, tariff.logic_parameters)
     yield Step(
         "Multiply",
         "quantity × rate",
         (
             ("Quantity", f"{number(quantity)} {unit}".strip()),
-            ("Rate", f"{code} {number(price)}{per_unit}"),
-            ("Exact", f"{code} {number(quantity * price)}"),
+            ("Rate", f"{code} {rate(price)}{per_unit}"),
+            ("Exact", f"{code} {rate(quantity * price)}"),
         ),
     )
     yield Step("Round once", "half away from zero", (("Amount", money(line.line_total_amount, code)),))

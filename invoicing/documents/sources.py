@@ -108,6 +108,7 @@ def lines_of(invoice: InvoiceHeader) -> list[InvoiceLineItem]:
         "meter_aggregate__meter",
         "rule_output__clause",
         "rule_output__currency",
+        "corrects",
     )
     return list(invoice.lines.select_related(*related).order_by("id"))
 
@@ -117,15 +118,24 @@ def taxes_of(invoice: InvoiceHeader) -> list[InvoiceTax]:
     return list(invoice.taxes.select_related("tax_rule").order_by("id"))
 
 
+def is_partial_credit(line: InvoiceLineItem) -> bool:
+    """Whether a line of a credit note takes back a part of the amount alone, and no quantity."""
+    return line.corrects is not None and line.corrects.line_total_amount != line.line_total_amount
+
+
+def unit_of(line: InvoiceLineItem) -> str | None:
+    """The unit of its tariff, which the price is for."""
+    return line.clause_tariff.unit if line.clause_tariff and not is_partial_credit(line) else None
+
+
 def _line(number: int, line: InvoiceLineItem) -> Line:
     quantity, price = line.quantity or Decimal(1), line.line_unit_price or Decimal(0)
     sign = -1 if price < 0 else 1  # a price is never below zero [BR-27]; the quantity of what is taken back is
-    unit = line.clause_tariff.unit if line.clause_tariff else None
     return Line(
         id=str(number),
         name=line.description or line.invoice_line_item_type.name,
         quantity=plain(sign * quantity),
-        unit=_UNIT_CODES.get(unit or "", _PIECE),
+        unit=_UNIT_CODES.get(unit_of(line) or "", _PIECE),
         unit_price=plain(sign * price),
         net_amount=plain(line.line_total_amount),
         category=line.vat_category or "",
