@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from core.models import Contract
 from core.periods import CalendarPeriod, Period, start_of_day
 from invoicing.errors import TariffError
-from invoicing.models import ClauseTariff, ExchangeRate, HolidayCalendar, PriceIndex
+from invoicing.models import ClauseTariff, ExchangeRate, HolidayCalendar, PriceIndex, TariffStatus
 from invoicing.tariffs import calendar, exchange
 from invoicing.tariffs.escalation import anniversary, contract_year, newest
 from invoicing.tariffs.parameters import Published, Written, terms
@@ -26,12 +26,7 @@ def published_for(tariffs: Iterable[ClauseTariff]) -> Published:
         {each[key] for each in said if isinstance(each.get(key), str)} for key in ("holiday_calendar", "price_index")
     )
     holidays = {
-        row.name: calendar.HolidayCalendar(
-            row.name,
-            tuple(calendar.Holiday(holiday.name, holiday.falls_on) for holiday in row.holidays.all()),
-            calendar.Observed(row.observed),
-            row.known_to,
-        )
+        row.name: _calendar(row)
         for row in HolidayCalendar.objects.filter(name__in=calendars).prefetch_related("holidays")
     }
     values = {
@@ -39,6 +34,39 @@ def published_for(tariffs: Iterable[ClauseTariff]) -> Published:
         for row in PriceIndex.objects.filter(name__in=indices).prefetch_related("values")
     }
     return Published(holidays, values)
+
+
+def holidays_of(contract: Contract) -> calendar.HolidayCalendar | None:
+    """The calendar of holidays that the contract's published tariffs name, None where they name none.
+
+    Raises `TariffError` where they name several, or one that is not there.
+    """
+    published = ClauseTariff.objects.filter(contract=contract, status=TariffStatus.PUBLISHED)
+    names = sorted(
+        {
+            name
+            for parameters in published.values_list("logic_parameters", flat=True)
+            if isinstance(parameters, dict) and isinstance(name := parameters.get("holiday_calendar"), str)
+        }
+    )
+    if not names:
+        return None
+    if len(names) > 1:
+        raise TariffError("holiday_calendar", f"the tariffs name {' and '.join(names)}: business days need one")
+    row = HolidayCalendar.objects.filter(name=names[0]).prefetch_related("holidays").first()
+    if row is None:
+        raise TariffError("holiday_calendar", f"there is no calendar {names[0]}")
+    return _calendar(row)
+
+
+def _calendar(row: HolidayCalendar) -> calendar.HolidayCalendar:
+    """A calendar with its holidays, which are prefetched."""
+    return calendar.HolidayCalendar(
+        row.name,
+        tuple(calendar.Holiday(holiday.name, holiday.falls_on) for holiday in row.holidays.all()),
+        calendar.Observed(row.observed),
+        row.known_to,
+    )
 
 
 def terms_of(tariff: ClauseTariff, first: date, last: date, published: Published) -> list[Term]:

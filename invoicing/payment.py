@@ -1,6 +1,6 @@
 """When an invoice is due, and what a late payment costs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -40,25 +40,27 @@ class PaymentTerms:
         )
 
 
-def due_on(invoiced_on: date, terms: PaymentTerms, holidays: Collection[date] = ()) -> date:
+def due_on(invoiced_on: date, terms: PaymentTerms, holidays: Container[date] = ()) -> date:
     """The last day to pay; the day of the invoice does not count. Saturdays, Sundays and holidays are no business."""
-    if terms.calendar is DueCalendar.CALENDAR:
-        return invoiced_on + terms.due_days * _DAY
-    day, left = invoiced_on, terms.due_days
-    while left:
-        day += _DAY
-        left -= day.weekday() < _SATURDAY and day not in holidays
-    return day
+    return _last_day(invoiced_on, terms.due_days, terms.calendar, holidays)
 
 
-def days_late(due: date, paid: date, grace_days: int = 0) -> int:
-    """Days after the due date, none within the days of grace; once these are over, they count as well."""
-    late = (paid - due).days
-    return late if late > grace_days else 0
+def days_late(due: date, paid: date, terms: PaymentTerms, holidays: Container[date] = ()) -> int:
+    """Days after the due date, none within the days of grace; once these are over, they count as well.
+
+    Grace is counted by the calendar of the clause; what is late is late on every day.
+    """
+    return (paid - due).days if paid > _last_day(due, terms.grace_days, terms.calendar, holidays) else 0
 
 
 def late_interest(
-    amount: Decimal, terms: PaymentTerms, due: date, paid: date, minor_units: int, clause: str
+    amount: Decimal,
+    terms: PaymentTerms,
+    due: date,
+    paid: date,
+    minor_units: int,
+    clause: str,
+    holidays: Container[date] = (),
 ) -> Decimal:
     """Simple interest: amount × rate × days late ÷ days of the year, rounded once to the minor unit.
 
@@ -68,9 +70,19 @@ def late_interest(
         raise ClauseError(clause, "late_interest_rate", "is missing: without a rate no interest is due")
     if terms.day_count is None:
         raise ClauseError(clause, "late_interest_day_count", f"is missing: write {' or '.join(DayCount)}")
-    days = days_late(due, paid, terms.grace_days)
+    days = days_late(due, paid, terms, holidays)
     share = Fraction(terms.interest_percent) / 100 * days / terms.day_count.days_in_year
     return round_money(Fraction(amount) * share, minor_units)
+
+
+def _last_day(after: date, days: int, calendar: DueCalendar, holidays: Container[date]) -> date:
+    if calendar is DueCalendar.CALENDAR:
+        return after + days * _DAY
+    day, left = after, days
+    while left:
+        day += _DAY
+        left -= day.weekday() < _SATURDAY and day not in holidays
+    return day
 
 
 def _percent(value: object, clause: str) -> Decimal:

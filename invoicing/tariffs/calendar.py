@@ -90,6 +90,15 @@ class HolidayCalendar:
     known_to: date | None = None
     _by_year: dict[int, frozenset[date]] = field(default_factory=dict, compare=False, repr=False)
 
+    def __contains__(self, day: object) -> bool:
+        """Whether a day is a holiday. Raises `TariffError` for one after the last that is listed."""
+        assert isinstance(day, date)
+        if self.known_to is not None and day > self.known_to:
+            raise TariffError(
+                "holiday_calendar", f"holidays of {self.name} are known to {self.known_to} only: add those of {day}"
+            )
+        return self.is_holiday(day)
+
     def is_holiday(self, day: date) -> bool:
         # A holiday of the new year may be kept on the last days of the old one.
         return any(day in self._kept(year) for year in ((day.year, day.year + 1) if day.month == 12 else (day.year,)))

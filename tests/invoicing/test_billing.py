@@ -17,10 +17,10 @@ from core.models import BillingPeriod, Contract, InvoiceDirection, Project, Rule
 from core.periods import start_of_day, zone
 from invoicing.billing import Change
 from invoicing.corrections import proposed_corrections
+from invoicing.crediting import credit
 from invoicing.drafting import draft, draft_all
 from invoicing.errors import BillingError, NotFoundError
 from invoicing.gathering import find_billing_period
-from invoicing.issuing import credit
 from invoicing.models import (
     ClauseTariff,
     ExpectedInvoiceHeader,

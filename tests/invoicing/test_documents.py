@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from invoicing.crediting import credit
 from invoicing.documents.en16931 import (
     CREDIT_NOTE,
     INVOICE,
@@ -25,7 +26,6 @@ from invoicing.documents.sheet import sheet_of
 from invoicing.documents.sources import document_of
 from invoicing.documents.ubl import read, write
 from invoicing.errors import DocumentError
-from invoicing.issuing import credit
 from invoicing.models import InvoiceHeader
 from tests.factories import TaxRuleFactory
 from tests.invoicing.test_issuing import DAY, issued, make_contract, make_draft

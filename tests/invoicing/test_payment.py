@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +36,14 @@ def test_interest_without_a_day_count_or_a_rate_is_refused() -> None:
 
 @pytest.mark.parametrize("days, late", [(0, 0), (5, 0), (6, 6), (-3, 0)])
 def test_within_the_grace_nothing_is_late_and_after_it_every_day_is(days: int, late: int) -> None:
-    assert days_late(date(2026, 3, 10), date.fromordinal(date(2026, 3, 10).toordinal() + days), 5) == late
+    due = date(2026, 3, 10)
+    assert days_late(due, due + timedelta(days), terms(grace_days=5)) == late
+
+
+@pytest.mark.parametrize("paid, late", [(date(2026, 12, 29), 0), (date(2026, 12, 30), 7)])
+def test_grace_in_business_days_leaves_out_christmas_and_the_weekend(paid: date, late: int) -> None:
+    found = terms(grace_days=3, payment_due_calendar="business")
+    assert days_late(date(2026, 12, 23), paid, found, {date(2026, 12, 25)}) == late
 
 
 def test_the_due_date_counts_days_of_the_calendar_over_the_end_of_february() -> None:

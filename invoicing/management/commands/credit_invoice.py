@@ -11,8 +11,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from core.errors import CoreError
 from database.management import FrontierCommand
+from invoicing.crediting import credit
 from invoicing.errors import InvoicingError
-from invoicing.issuing import credit
 
 
 class Command(FrontierCommand):
