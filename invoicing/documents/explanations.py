@@ -53,7 +53,7 @@ def verdict_steps(explanation: Mapping[str, object], currency: str, local: ZoneI
     for step in steps:
         assert isinstance(step, dict)  # as the rules write it
         yield Step(
-            title=str(step.get("step", "")).capitalize(),
+            title=_words(str(step.get("step", ""))).capitalize(),
             formula=str(step.get("formula") or ""),
             values=tuple(_values(step, str(step.get("currency") or currency))),
         )

@@ -37,8 +37,8 @@ def broken_rules(document: Document) -> Iterator[str]:
     """A sentence for each rule that is broken, led by its name."""
     yield from _heads(document)
     yield from _sums(document)
-    items = (*document.vat, *document.lines, *document.charges)
-    for category in sorted({item.category for item in items}):
+    named = {group.category for group in document.vat} | {line.category for line in document.lines}
+    for category in sorted(named | {charge.category for charge in document.charges}):
         yield from _category(document, category)
 
 

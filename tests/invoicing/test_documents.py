@@ -26,8 +26,9 @@ from invoicing.documents.sheet import sheet_of
 from invoicing.documents.sources import document_of
 from invoicing.documents.ubl import read, write
 from invoicing.errors import DocumentError
+from invoicing.issuing import verify_and_issue
 from invoicing.models import InvoiceHeader
-from tests.factories import TaxRuleFactory
+from tests.factories import ClauseTariffFactory, TaxRuleFactory
 from tests.invoicing.test_issuing import DAY, issued, make_contract, make_draft
 from tests.soak import rounds
 
@@ -273,6 +274,40 @@ def test_a_sheet_shows_every_number_and_how_it_came_about(invoice: InvoiceHeader
     multiply, rounded = sheet.items[1].explanation
     assert multiply.values == (("Quantity", "1"), ("Rate", "USD 50.55"), ("Exact", "USD 50.55"))
     assert (rounded.title, rounded.values) == ("Round once", (("Amount", "USD 50.55"),))
+
+
+def test_a_credit_note_over_a_part_takes_back_an_amount_and_no_energy(db: None) -> None:
+    contract = make_contract()
+    contract.organization.vat_number = "DE123456789"
+    contract.organization.country = contract.counterparty.country = "DE"
+    contract.organization.save()
+    contract.counterparty.save()
+    TaxRuleFactory.create(organization=contract.organization)
+    draft = make_draft(contract, "100.00")
+    draft.lines.update(clause_tariff=ClauseTariffFactory.create(contract=contract, unit="kWh"))
+    verify_and_issue(draft.pk, by="Ana", on=DAY)
+    part = credit(draft.pk, by="Ana", on=DAY, reason="late readings", amount=Decimal("11.90")).invoice_id
+    (taken,) = document_of(part).lines
+    assert (taken.quantity, taken.unit, taken.unit_price) == (Decimal(1), "C62", Decimal(10))
+    (item,) = sheet_of(part).items
+    assert (item.quantity, item.unit, item.price, item.amount) == ("", "", "", "10.00")
+    assert item.explanation[0].values == (("Invoiced", "USD 100.00"), ("Credited", "USD 10.00"))
+    assert sheet_of(part).notes == ("Reason: late readings.",)
+    assert document_of(draft.pk).lines[0].unit == "KWH"
+
+
+def test_outside_the_scope_no_rate_is_shown_and_numbers_are_registrations(db: None) -> None:
+    contract = make_contract()
+    contract.organization.vat_number = "US860417000"
+    contract.organization.save()
+    rule = {"rate": Decimal(0), "vat_category": "O", "exemption_reason": "Electricity for resale."}
+    TaxRuleFactory.create(organization=contract.organization, **rule)
+    sheet = sheet_of(issued(contract, "100.00").pk)
+    assert (sheet.sums, sheet.notes, sheet.seller[-1]) == (
+        (),
+        ("Electricity for resale.",),
+        "Registration no. US860417000",
+    )
 
 
 def test_the_same_sheet_gives_the_same_bytes(invoice: InvoiceHeader) -> None:

@@ -316,7 +316,11 @@ def test_numbers_stay_gapless_through_concurrent_issues_and_aborts(emptied: None
 def make_business_days(contract: Contract, days: int, *calendars: str) -> None:
     """Payment within business days, and a published tariff for each calendar of holidays."""
     clause = contract.clauses.get()
-    clause.normalized_payload |= {"payment_due_days": days, "payment_due_calendar": "business"}
+    clause.normalized_payload = {
+        **(clause.normalized_payload or {}),
+        "payment_due_days": days,
+        "payment_due_calendar": "business",
+    }
     clause.save()
     for name in calendars:
         year = 2020 + contract.tariffs.count()
