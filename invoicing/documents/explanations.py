@@ -143,7 +143,7 @@ def _value(key: str, value: object, currency: str) -> str:
 
 def _words(text: str) -> str:
     """A code as words; other text as it is."""
-    return text.replace("_", " ").lower() if "_" in text or text.isupper() else text
+    return text.replace("_", " ").lower() if "_" in text else text
 
 
 def _in_groups(digest: str) -> str:

@@ -20,6 +20,9 @@ from invoicing.models import (
     TaxKind,
 )
 
+# Of a rate whose index is not published; the line names the index and the month.
+_PROVISIONAL = "Provisional: once the rate is final, the difference is credited or charged."
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -68,6 +71,12 @@ def sheet_of(invoice_id: int) -> Sheet:
     net = sum((line.line_total_amount for line in lines), Decimal(0))
     payable = invoice.total_amount - sum((tax.tax_total_amount for tax in withheld), Decimal(0))
     organization, counterparty = invoice.contract.organization, invoice.counterparty
+    first_by: dict[int | None, int] = {}
+    for place, line in enumerate(lines, 1):
+        first_by.setdefault(line.clause_tariff_id, place)
+    items = tuple(
+        _item(place, line, code, local, first_by[line.clause_tariff_id]) for place, line in enumerate(lines, 1)
+    )
     is_credit = invoice.document_type == DocumentType.CREDIT_NOTE
     return Sheet(
         title="Credit note" if is_credit else "Invoice",
@@ -78,7 +87,7 @@ def sheet_of(invoice_id: int) -> Sheet:
         seller=_party(organization, is_outside=is_outside),
         buyer=_party(counterparty, is_outside=is_outside),
         currency=code,
-        items=tuple(_item(place, line, code, local) for place, line in enumerate(lines, 1)),
+        items=items,
         sums=(
             ("Net amount", _amount(net, code)),
             *((_tax_label(tax, code), _amount(tax.tax_total_amount, code)) for tax in added),
@@ -100,6 +109,7 @@ def sheet_of(invoice_id: int) -> Sheet:
             ("Due", _day(invoice.due_date)),
         ),
         notes=(
+            *((_PROVISIONAL,) if any("provisional" in item.description for item in items) else ()),
             *((f"Reason: {reason}.",) if (reason := _reason(invoice)) else ()),
             *sorted({tax.tax_rule.exemption_reason for tax in taxes if tax.tax_rule.exemption_reason}),
         ),
@@ -131,7 +141,8 @@ def _facts(invoice: InvoiceHeader) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _item(place: int, line: InvoiceLineItem, code: str, local: ZoneInfo) -> Item:
+def _item(place: int, line: InvoiceLineItem, code: str, local: ZoneInfo, first_place: int) -> Item:
+    """`first_place` is the line that explains the tariff for all that have it."""
     quantity, price = line.quantity or Decimal(0), line.line_unit_price or Decimal(0)
     unit = unit_of(line) or ""
     is_counted = line.rule_output is None and not is_partial_credit(line)
@@ -147,18 +158,18 @@ def _item(place: int, line: InvoiceLineItem, code: str, local: ZoneInfo) -> Item
         unit=unit if is_counted else "",
         price=rate(price) if is_counted else "",
         amount=_amount(line.line_total_amount, code),
-        explanation=tuple(_explanation(line, code, local)),
+        explanation=tuple(_explanation(line, code, local, None if place == first_place else first_place)),
         source=source,
     )
 
 
-def _explanation(line: InvoiceLineItem, code: str, local: ZoneInfo) -> Iterator[Step]:
+def _explanation(line: InvoiceLineItem, code: str, local: ZoneInfo, explained_at: int | None) -> Iterator[Step]:
     if line.corrects is not None:
         yield _credit(line, line.corrects, code)
     elif line.rule_output is not None:
         yield from _verdict(line, code, local)
     else:
-        yield from _charge(line, code)
+        yield from _charge(line, code, explained_at)
 
 
 def _credit(line: InvoiceLineItem, corrected: InvoiceLineItem, code: str) -> Step:
@@ -187,7 +198,7 @@ def _verdict(line: InvoiceLineItem, code: str, local: ZoneInfo) -> Iterator[Step
     yield Step("Credit", "damages lower the invoice", (("Amount", money(line.line_total_amount, code)),))
 
 
-def _charge(line: InvoiceLineItem, code: str) -> Iterator[Step]:
+def _charge(line: InvoiceLineItem, code: str, explained_at: int | None) -> Iterator[Step]:
     """From the meter and the tariff to the amount, which is rounded in the last step alone."""
     quantity, price = line.quantity or Decimal(0), line.line_unit_price or Decimal(0)
     tariff, measured = line.clause_tariff, line.meter_aggregate
@@ -211,7 +222,10 @@ def _charge(line: InvoiceLineItem, code: str) -> Iterator[Step]:
         )
     if tariff is not None:
         kind, own = tariff.tariff_type.name.lower(), tariff.currency.code
-        yield tariff_step(kind, tariff.base_rate, per_unit, own, tariff.logic_parameters)
+        if explained_at is None:
+            yield tariff_step(kind, tariff.base_rate, per_unit, own, tariff.logic_parameters)
+        else:
+            yield Step("Tariff", kind, (("Explained", f"at line {explained_at}"),))
     yield Step(
         "Multiply",
         "quantity × rate",
