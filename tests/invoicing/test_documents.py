@@ -28,7 +28,7 @@ from invoicing.documents.ubl import write
 from invoicing.errors import DocumentError
 from invoicing.issuing import verify_and_issue
 from invoicing.models import InvoiceHeader
-from tests.factories import ClauseTariffFactory, TaxRuleFactory
+from tests.factories import ClauseTariffFactory, CurrencyFactory, RuleOutputFactory, TaxRuleFactory
 from tests.invoicing.test_issuing import DAY, issued, make_contract, make_draft
 from tests.invoicing.ubl_reading import read
 from tests.soak import rounds
@@ -283,6 +283,24 @@ def test_a_credit_note_over_a_part_takes_back_an_amount_and_no_energy(db: None) 
     assert item.explanation[0].values == (("Invoiced", "USD 100.00"), ("Credited", "USD 10.00"))
     assert sheet_of(part).notes == ("Reason: late readings.",)
     assert document_of(draft.pk).lines[0].unit == "KWH"
+
+
+def test_damages_of_another_currency_are_shown_in_both(db: None) -> None:
+    draft = make_draft(make_contract(), "-110.00")
+    verdict = RuleOutputFactory.create(
+        clause=draft.contract.clauses.get(),
+        currency=CurrencyFactory.create(code="EUR"),
+        ld_amount=Decimal("100.00"),
+        metadata_detail={"steps": [{"step": "rate", "rate": "50"}]},
+    )
+    draft.lines.update(rule_output=verdict, description="Liquidated damages, EUR 100.00 at the rate of 2026-01-30")
+    (item,) = sheet_of(draft.pk).items
+    assert [step.values for step in item.explanation] == [
+        (("Rate", "EUR 50"),),
+        (("Damages", "EUR 100.00"),),
+        (("Amount", "USD −110.00"),),
+    ]
+    assert (item.source, item.quantity, item.amount) == (draft.contract.clauses.get().name, "", "−110.00")
 
 
 def test_a_tariff_of_many_lines_is_explained_once_and_a_provisional_rate_is_named(db: None) -> None:
