@@ -37,7 +37,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the bill; `amount` is rounded to the currency's minor unit, a credit is negative."""
+    """One line of the bill; `amount` is rounded to the currency's minor unit, a credit is negative.
+
+    Provisional: its price rests on an index that is not published yet, and is trued up when it is.
+    """
 
     type_code: str
     description: str
@@ -47,6 +50,7 @@ class Line:
     clause_tariff_id: int | None = None
     meter_aggregate_id: int | None = None
     rule_output_id: int | None = None
+    is_provisional: bool = False
     # Of the expected invoice alone, where the received one is set against them.
     unit: str | None = field(default=None, compare=False)
     price_bucket: str | None = field(default=None, compare=False)
@@ -254,6 +258,7 @@ def _energy_lines(
             unit_price=line.unit_price,
             amount=line.amount,
             clause_tariff_id=line.version,
+            is_provisional=line.is_provisional,
             unit=line.unit.value,
             price_bucket=", ".join(bucket) or None,
         )

@@ -70,6 +70,7 @@ _EXPECTED = _Document(
         "line_unit_price": "unit_price",
         "price_bucket": "price_bucket",
         "line_total_amount": "amount",
+        "is_provisional": "is_provisional",
     },
 )
 _DRAFT = _Document(
@@ -83,6 +84,7 @@ _DRAFT = _Document(
         "clause_tariff_id": "clause_tariff_id",
         "meter_aggregate_id": "meter_aggregate_id",
         "rule_output_id": "rule_output_id",
+        "is_provisional": "is_provisional",
     },
 )
 

@@ -109,7 +109,7 @@ def sheet_of(invoice_id: int) -> Sheet:
             ("Due", _day(invoice.due_date)),
         ),
         notes=(
-            *((_PROVISIONAL,) if any("provisional" in item.description for item in items) else ()),
+            *((_PROVISIONAL,) if any(line.is_provisional for line in lines) else ()),
             *((f"Reason: {reason}.",) if (reason := _reason(invoice)) else ()),
             *sorted({tax.tax_rule.exemption_reason for tax in taxes if tax.tax_rule.exemption_reason}),
         ),

@@ -10,6 +10,7 @@ from core.models.organizations import Counterparty, Organization
 from core.models.projects import Project
 from core.models.vocabulary import BillingPeriod, Currency, Lookup
 from database.fields import EnumField
+from database.indexes import NamedIndex
 from database.triggers import Guard
 from invoicing.models.guards import (
     CHANGE_STAYS,
@@ -264,6 +265,9 @@ class ExpectedInvoiceLineItem(PricedLineItem):
     )
     description = models.CharField(null=True, blank=True)
     line_total_amount = models.DecimalField(max_digits=20, decimal_places=4)
+    is_provisional = models.BooleanField(
+        default=False, db_default=False, help_text="At a price that rests on an index that is not published yet."
+    )
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:
@@ -384,6 +388,12 @@ class InvoiceLineItem(models.Model):
         editable=False,
         help_text="The line of which a credit note takes back a part.",
     )
+    is_provisional = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="At a price that rests on an index that is not published yet.",
+    )
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
     class Meta:
@@ -392,6 +402,13 @@ class InvoiceLineItem(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(vat_category__in=VatCategory.values), name="chk_invoice_line_item_vat_category"
+            ),
+        ]
+        indexes = [
+            NamedIndex(
+                fields=["invoice_header"],
+                name="idx_invoice_line_item_provisional",
+                condition=models.Q(is_provisional=True),
             ),
         ]
         triggers = [_part_is_final(), _stays_when_truncated()]

@@ -86,6 +86,7 @@ ONLY_IN_FILES: dict[Key, str] = {
         for view in (
             "organization_energy",
             "project_energy",
+            "provisional_issued_invoice",
             "stale_invoice_draft",
             "stale_issued_invoice",
             "stale_verdict",

@@ -738,6 +738,9 @@ def test_late_readings_propose_a_correction_for_what_was_issued(contract: Contra
     add_verdict(contract, "5")
     (proposal,) = proposed_corrections(contract.pk)
     assert (proposal.invoice_id, proposal.invoiced, proposal.due) == (invoice.pk, Decimal(30), Decimal(25))
-    assert str(proposal) == f"{contract.name}, 2025-11, {invoice.invoice_number}: credit: USD 5.00 net of tax."
+    assert (
+        str(proposal)
+        == f"{contract.name}, 2025-11, {invoice.invoice_number}: credit: USD 5.00 net of tax, its readings changed."
+    )
     credit(invoice.pk, by="Ana", on=date(2026, 2, 3), reason="late readings", amount=Decimal(5))
     assert proposed_corrections() == []

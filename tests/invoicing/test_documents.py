@@ -306,7 +306,7 @@ def test_damages_of_another_currency_are_shown_in_both(db: None) -> None:
 def test_a_tariff_of_many_lines_is_explained_once_and_a_provisional_rate_is_named(db: None) -> None:
     draft = make_draft(make_contract(), "10.00", "20.00")
     tariff = ClauseTariffFactory.create(contract=draft.contract, base_rate=Decimal("0.1"), unit="kWh")
-    draft.lines.update(clause_tariff=tariff, description="Energy, provisional until that of 2025-10 is published")
+    draft.lines.update(clause_tariff=tariff, is_provisional=True)
     first, second = sheet_of(draft.pk).items
     assert first.explanation[0].values == (("Base rate", f"{tariff.currency.code} 0.10 per kWh"),)
     assert second.explanation[0].values == (("Explained", "at line 1"),)

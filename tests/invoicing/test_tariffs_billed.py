@@ -14,9 +14,11 @@ from django.urls import reverse
 
 from core.models import BillingPeriod, Contract
 from invoicing.billing import Change
+from invoicing.corrections import proposed_corrections
+from invoicing.crediting import credit
 from invoicing.drafting import draft
 from invoicing.errors import BillingError, NotFoundError, PublishingError
-from invoicing.models import ClauseTariff, TariffStatus
+from invoicing.models import ClauseTariff, ExpectedInvoiceLineItem, InvoiceHeader, TariffStatus
 from invoicing.publishing import publish
 from metering.models import Meter, MeterAggregate, MeterReading, PeriodType
 from tests.factories import (
@@ -25,6 +27,7 @@ from tests.factories import (
     MeterAggregateFactory,
     PriceIndexFactory,
     PriceIndexValueFactory,
+    as_issued,
 )
 from tests.invoicing.test_billing import add_days, add_meter, add_tariff, make_contract, november
 
@@ -174,6 +177,30 @@ def test_an_index_that_is_missing_makes_a_provisional_price_and_its_publication_
     PriceIndexValueFactory.create(price_index=index, month=date(2025, 10, 1), value=Decimal(110))
     final = draft(contract, period)
     assert (final.lines[0].unit_price, final.invoice, final.warnings) == (Decimal("0.11"), Change.REPLACED, ())
+
+
+def test_what_was_issued_at_a_provisional_price_is_trued_up_when_the_index_is_published(
+    contract: Contract, period: BillingPeriod
+) -> None:
+    index = PriceIndexFactory.create(name="CPI")
+    said = {"price_index": "CPI", "index_base_value": 100, "index_lag_months": 1, "adjusted": "monthly"}
+    price(contract, "INDEXED", said, "0.10")
+    draft(contract, period)
+    assert ExpectedInvoiceLineItem.objects.get().is_provisional
+    invoice = as_issued(InvoiceHeader.objects.get())
+    assert invoice.lines.get().is_provisional
+    assert proposed_corrections() == []  # it would come out the same
+
+    PriceIndexValueFactory.create(price_index=index, month=date(2025, 10, 1), value=Decimal(90))
+    (proposal,) = proposed_corrections(contract.pk)
+    assert (proposal.changed_at, proposal.invoiced, proposal.due) == (None, Decimal("28.84"), Decimal("25.96"))
+    assert str(proposal).endswith("credit: USD 2.88 net of tax, its price was provisional.")
+    assert not ExpectedInvoiceLineItem.objects.filter(is_provisional=False).exists()  # nothing was written
+    draft(contract, period)
+    assert not ExpectedInvoiceLineItem.objects.get().is_provisional
+
+    credit(invoice.pk, by="Ana", on=date(2026, 2, 3), reason="CPI of October", amount=Decimal("2.88"))
+    assert proposed_corrections() == []
 
 
 def test_a_tariff_that_cannot_be_read_is_named_with_its_key(contract: Contract, period: BillingPeriod) -> None:
