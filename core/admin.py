@@ -1,12 +1,18 @@
 """The screens of the agreements."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 
-from core.errors import ClauseError
-from core.models import Clause, Contract, DefaultEvent, RuleOutput, User
+from core.curing import cure, escalate, give_notice, waive
+from core.errors import ClauseError, CoreError
+from core.models import Clause, Contract, CureStep, DefaultEvent, RuleOutput, User
 from core.payloads import PAYLOADS, read_payload
 from core.screens import Lines, Refusing, Screen, ScreenForm, register_rest
 
@@ -71,8 +77,16 @@ class ClauseScreen(Screen):
     )
 
 
+class CureStepLines(Lines):
+    model = CureStep
+    read_only = True
+    fields = ("step", "happened_at", "cure_deadline", "method", "note", "recorded_by")
+
+
 @admin.register(DefaultEvent)
 class DefaultEventScreen(Screen):
+    actions = ("give_notice", "cure", "waive", "escalate")
+    inlines = (CureStepLines,)
     list_display = (
         "__str__",
         "contract",
@@ -80,9 +94,38 @@ class DefaultEventScreen(Screen):
         "default_event_type",
         "period_start",
         "period_end",
-        "status",
+        "cure_state",
+        "cure_deadline",
         "superseded_at",
     )
+
+    @admin.action(description="Notice was given now: the time to cure begins", permissions=["change"])
+    def give_notice(self, request: HttpRequest, chosen: QuerySet[DefaultEvent]) -> None:
+        self._record(request, chosen, partial(give_notice, method="recorded in the admin"))
+
+    @admin.action(description="It is cured", permissions=["change"])
+    def cure(self, request: HttpRequest, chosen: QuerySet[DefaultEvent]) -> None:
+        self._record(request, chosen, cure)
+
+    @admin.action(description="Waive it: no damages are charged", permissions=["change"])
+    def waive(self, request: HttpRequest, chosen: QuerySet[DefaultEvent]) -> None:
+        self._record(request, chosen, waive)
+
+    @admin.action(description="Escalate it to an event of default", permissions=["change"])
+    def escalate(self, request: HttpRequest, chosen: QuerySet[DefaultEvent]) -> None:
+        self._record(request, chosen, escalate)
+
+    def _record(self, request: HttpRequest, chosen: QuerySet[DefaultEvent], deed: Callable[..., CureStep]) -> None:
+        """Each default on its own: one that does not allow the step is named, and does not stop the others."""
+        done = 0
+        for default in chosen.select_related("clause", "contract__project"):
+            try:
+                deed(default, at=timezone.now(), by=request.user.get_username())
+                done += 1
+            except CoreError as error:
+                self.message_user(request, f"{default}: {error}", messages.ERROR)
+        if done:
+            self.message_user(request, f"Recorded for {done} default{'s' if done > 1 else ''}.")
 
 
 @admin.register(RuleOutput)

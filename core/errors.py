@@ -6,6 +6,7 @@ CoreError
 ├── UnitError          a unit that is unknown, ambiguous or of the wrong kind
 ├── MeasurementError   seconds that cannot have been measured
 ├── SealingError       a secret that cannot be sealed or opened
+├── CureError          a step that a default does not allow
 └── ClauseError        a clause payload that cannot be judged; names clause and keys
 """
 
@@ -34,6 +35,10 @@ class MeasurementError(CoreError):
 
 class SealingError(CoreError):
     """A secret cannot be sealed or opened; the text never holds any of it."""
+
+
+class CureError(CoreError):
+    """A default does not allow this step of its cure now."""
 
 
 class ClauseError(CoreError):

@@ -48,7 +48,8 @@ DOMAINS: dict[str, tuple[str, str]] = {
     ),
     "Compliance": (
         "#B4532A",
-        "event_type event default_event_type default_event rule_output_type rule_output notification_type notification",
+        "event_type event default_event_type default_event cure_step rule_output_type rule_output damages_ledger"
+        " notification_type notification",
     ),
     "Metering": (
         "#0F766E",

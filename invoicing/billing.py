@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
+from core.curing import is_charged
 from core.models import BillingPeriod, Clause, Contract, Currency, RuleOutput
 from core.money import allocate, minor_units, round_money, show
 from core.periods import CalendarPeriod, Period, PeriodKind, start_of_day
@@ -112,7 +113,7 @@ def bill(agreement: Agreement, grounds: Grounds) -> Bill:
             raise BillingError(contract.name, agreement.billing_period.name, str(error)) from error
     lines, problems, provisional = _priced(agreement, energy, grounds.intervals)
     for verdict in grounds.verdicts:
-        if verdict.ld_amount is not None and verdict.ld_amount > 0:
+        if verdict.ld_amount is not None and verdict.ld_amount > 0 and is_charged(verdict):
             try:
                 lines.append(_credit(verdict, verdict.ld_amount, agreement, grounds.rates))
             except TariffError as problem:

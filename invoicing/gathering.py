@@ -102,7 +102,7 @@ def _verdicts(agreements: Sequence[Agreement]) -> dict[int, list[RuleOutput]]:
             period_end__gt=around.start,
             period_end__lte=around.end,
         )
-        .select_related("clause", "currency", "rule_output_type")
+        .select_related("clause", "currency", "rule_output_type", "default_event")
         # Explanations are long.
         .defer("metadata_detail", "clause__raw_text", "clause__normalized_payload", "clause__summary")
         .order_by("clause_id", "period_start")

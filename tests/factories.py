@@ -24,6 +24,7 @@ from django.db import connection, models
 from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Sequence, SubFactory
 from factory.django import DjangoModelFactory, Password
 
+from core.cure import CureStepKind
 from core.models import (
     BillingPeriod,
     Clause,
@@ -37,7 +38,9 @@ from core.models import (
     ContractType,
     Counterparty,
     CounterpartyType,
+    CureStep,
     Currency,
+    DamagesEntry,
     DataSource,
     DefaultEvent,
     DefaultEventType,
@@ -338,6 +341,31 @@ class RuleOutputFactory(DjangoModelFactory[RuleOutput]):
     clause = SubFactory(ClauseFactory)
     project = SelfAttribute("clause.project")
     rule_output_type = SubFactory(RuleOutputTypeFactory)
+
+
+class CureStepFactory(DjangoModelFactory[CureStep]):
+    class Meta:
+        model = CureStep
+
+    default_event = SubFactory(DefaultEventFactory)
+    organization = SelfAttribute("default_event.organization")
+    step = CureStepKind.NOTICE
+    happened_at = FIRST_INSTANT
+    recorded_by = "pat"
+
+
+class DamagesEntryFactory(DjangoModelFactory[DamagesEntry]):
+    class Meta:
+        model = DamagesEntry
+
+    rule_output = SubFactory(RuleOutputFactory)
+    clause = SelfAttribute("rule_output.clause")
+    contract = SelfAttribute("rule_output.clause.contract")
+    organization = SelfAttribute("rule_output.clause.contract.organization")
+    currency = SubFactory(CurrencyFactory)
+    period_start = FIRST_INSTANT
+    period_end = FIRST_INSTANT + timedelta(days=1)
+    amount = 1
 
 
 class NotificationTypeFactory(LookupFactory[NotificationType]):

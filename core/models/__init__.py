@@ -2,6 +2,8 @@
 
 from core.models.clauses import Clause, ClauseCategory, ClauseResponsibleParty, ClauseType
 from core.models.compliance import (
+    CureStep,
+    DamagesEntry,
     DefaultEvent,
     DefaultEventType,
     Event,
@@ -38,7 +40,9 @@ __all__ = [
     "ContractorReport",
     "Counterparty",
     "CounterpartyType",
+    "CureStep",
     "Currency",
+    "DamagesEntry",
     "DataSource",
     "DefaultEvent",
     "DefaultEventType",

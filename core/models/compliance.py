@@ -3,6 +3,7 @@
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
+from core.cure import CureState, CureStepKind
 from core.models.clauses import Clause
 from core.models.contracts import Contract
 from core.models.organizations import Organization
@@ -99,6 +100,14 @@ class DefaultEvent(models.Model):
     superseded_at = models.DateTimeField(
         null=True, blank=True, help_text="Set when a later evaluation replaced a default that a person had acted on."
     )
+    cure_state = models.CharField(
+        max_length=20,
+        choices=[(state.value, state.value) for state in CureState],
+        default=CureState.OBSERVED.value,
+        db_default=CureState.OBSERVED.value,
+        editable=False,
+    )
+    notice_given_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "default_event"
@@ -106,6 +115,10 @@ class DefaultEvent(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(period_end__gt=models.F("period_start")), name="default_event_period_check"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cure_state__in=[state.value for state in CureState]),
+                name="default_event_cure_state_check",
             ),
             models.UniqueConstraint(
                 fields=["clause", "period_start", "period_end"],
@@ -124,6 +137,34 @@ class DefaultEvent(models.Model):
 
     def __str__(self) -> str:
         return self.description or f"default event {self.pk}"
+
+
+class CureStep(models.Model):
+    """A step in the cure of a default, from its notice to its end."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="cure_steps")
+    default_event = models.ForeignKey(DefaultEvent, models.PROTECT, related_name="cure_steps")
+    step = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in CureStepKind])
+    happened_at = models.DateTimeField()
+    cure_deadline = models.DateTimeField(
+        null=True, blank=True, help_text="The instant by which it must be cured, as the step left it."
+    )
+    method = models.CharField(null=True, blank=True, help_text="How notice was given.")
+    note = models.CharField(null=True, blank=True)
+    recorded_by = models.CharField()
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "cure_step"
+        db_table_comment = "Fact: a step in the cure of a default, from its notice to its end."
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(step__in=[kind.value for kind in CureStepKind]), name="cure_step_step_check"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} of {self.happened_at:%Y-%m-%d}"
 
 
 class RuleOutputType(Lookup):
@@ -179,6 +220,43 @@ class RuleOutput(models.Model):
 
     def __str__(self) -> str:
         return self.description or f"verdict {self.pk}"
+
+
+class DamagesEntry(models.Model):
+    """What a verdict took from the caps of a clause, or, below zero, took back when it was computed anew."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="damages_entries")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="damages_entries")
+    clause = models.ForeignKey(
+        Clause, models.PROTECT, related_name="damages_entries", db_index=False, help_text="The one that has the caps."
+    )
+    rule_output = models.ForeignKey(RuleOutput, models.PROTECT, related_name="damages_entries")
+    currency = models.ForeignKey(Currency, models.PROTECT, related_name="damages_entries")
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    amount = models.DecimalField(max_digits=20, decimal_places=4)
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        db_table = "damages_ledger"
+        db_table_comment = (
+            "Derived: what verdicts took from the caps of a clause, and what they took back when they were computed"
+            " anew."
+        )
+        verbose_name = "entry of the damages ledger"
+        verbose_name_plural = "damages ledger"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(period_end__gt=models.F("period_start")), name="damages_ledger_period_check"
+            ),
+            models.CheckConstraint(condition=~models.Q(amount=0), name="damages_ledger_amount_check"),
+        ]
+        indexes = [
+            NamedIndex(fields=["clause", "period_start"], name="idx_damages_ledger_clause"),
+        ]
+
+    def __str__(self) -> str:
+        return f"damages of {self.amount} from {self.period_start:%Y-%m-%d}"
 
 
 class NotificationType(Lookup):

@@ -195,12 +195,14 @@ class Payload(Keys):
 class CureKeys(Keys):
     """How a breach is cured. Beyond the vocabulary of extraction; the compliance rules read them.
 
-    `cure_period_days` run from the notice by `cure_calendar`; `ld_accrues_during_cure` says whether damages go on.
+    `cure_period_days` run from the notice by `cure_calendar`, business days by the `cure_holiday_calendar` that is
+    named; `ld_accrues_during_cure` says whether damages go on.
     """
 
     cure_period_days: Days | None = None
     extended_cure_period_days: Days | None = None
     cure_calendar: Word[CureCalendar] | None = None
+    cure_holiday_calendar: Text | None = None
     ld_accrues_during_cure: Yes | None = None
     chronic_breach: ChronicBreach | None = None
 
@@ -211,7 +213,8 @@ class DamagesKeys(CureKeys):
     `ld_steps` rounds the shortfall to `ld_granularity_points`; `ld_dead_band_points` around the guarantee cost and
     earn nothing; `ld_multiplier_schedule` belongs to piecewise_multiplier, `ld_bonus_rate` and `ld_bonus_cap` to
     bonus_malus, `ld_grace_days` and `ld_max_days` to delay. `ld_rate_base` and `cap_base` say of what a rate and a cap
-    are a percentage, `cap_year` which year an annual cap counts.
+    are a percentage, `ld_rate_base_amount` and `cap_base_amount` how much that is; `cap_year` which year an annual cap
+    counts.
     """
 
     ld_currency: Currency | None = None
@@ -225,9 +228,11 @@ class DamagesKeys(CureKeys):
     ld_grace_days: Days | None = None
     ld_max_days: Days | None = None
     ld_rate_base: Word[LdRateBase] | None = None
+    ld_rate_base_amount: Money | None = None
     ld_rate_index: RateIndex | None = None
     cap_type: Word[CapType] | None = None
     cap_base: Word[CapBase] | None = None
+    cap_base_amount: Money | None = None
     cap_year: Word[CapYear] | None = None
 
     def contradictions(self) -> Iterator[Problem]:
@@ -238,6 +243,10 @@ class DamagesKeys(CureKeys):
             yield "ld_multiplier_schedule", f"is missing while ld_method is {self.ld_method}"
         if self.ld_method is LdMethod.BONUS_MALUS and self.ld_bonus_rate is None:
             yield "ld_bonus_rate", f"is missing while ld_method is {self.ld_method}"
+        if self.ld_rate_base not in {None, LdRateBase.MONEY} and self.ld_rate_base_amount is None:
+            yield "ld_rate_base_amount", f"is missing while ld_rate_base is {self.ld_rate_base}"
+        if self.cap_base not in {None, CapBase.MONEY} and self.cap_base_amount is None:
+            yield "cap_base_amount", f"is missing while cap_base is {self.cap_base}"
         starts = [step.from_percent for step in self.ld_multiplier_schedule or ()]
         if starts and (starts[0] != 0 or starts != sorted(set(starts))):
             yield "ld_multiplier_schedule", "must begin at from_percent 0 and go up, step by step"
@@ -291,7 +300,8 @@ class PerformanceGuaranteePayload(Payload, DamagesKeys):
     """A guaranteed performance.
 
     What the rules add: `degradation_method`; `monthly_production_profile`, by which a partial year is prorated;
-    `excused_energy`; and `temperature_coefficient_per_c`, the gamma of a temperature-corrected performance ratio.
+    `excused_energy`; `peak_power_kwp`, the nameplate of a performance ratio; and `temperature_coefficient_per_c`, the
+    gamma of one that is corrected for temperature.
     """
 
     category = "PERFORMANCE_GUARANTEE"
@@ -315,6 +325,7 @@ class PerformanceGuaranteePayload(Payload, DamagesKeys):
     shortfall_rate_per_kwh: MoneyPerKwh | None = None
     shortfall_cap_usd: Money | None = None
     nameplate_capacity_mw: Annotated[Decimal, Number("MW")] | None = None
+    peak_power_kwp: Annotated[Decimal, Number("kWp")] | None = None
     efficiency_factor: Annotated[Decimal, Number("ratio")] = Decimal("0.95")
     reference_annex: Text | None = None
     exclusion_mode: Word[ExclusionMode] | None = None

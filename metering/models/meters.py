@@ -30,9 +30,16 @@ class Meter(models.Model):
     unit = models.CharField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
 
+    rated_power_kw = models.DecimalField(
+        max_digits=24, decimal_places=9, null=True, blank=True, help_text="Of the unit that it measures, in kW."
+    )
+
     class Meta:
         db_table = "meter"
         db_table_comment = "Fact: a meter of a project."
+        constraints = [
+            models.CheckConstraint(condition=models.Q(rated_power_kw__gt=0), name="meter_rated_power_check"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model or 'meter'} ({self.pk})"

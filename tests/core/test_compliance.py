@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, connection
 
-from core.compliance import Evidence, Outcome, assess, contract_year_start, damages_used, excuses
+from core.compliance import Evidence, Outcome, assess, excuses
+from core.damages_ledger import CapUse, contract_year_start, damages_used
 from core.errors import CoreError
 from core.models import (
     Clause,
@@ -22,8 +23,9 @@ from core.models import (
 )
 from core.models.vocabulary import Status as EventStatus
 from core.periods import CalendarPeriod, Period, parse_period, zone
-from core.rules import AvailabilityMeasurement, AvailabilityTerms, CapWindow, DamagesTerms, judge
+from core.rules import AvailabilityMeasurement, AvailabilityTerms, CapWindow, CapYear, DamagesTerms, judge
 from tests.factories import (
+    ClauseCategoryFactory,
     ClauseFactory,
     CurrencyFactory,
     DefaultEventTypeFactory,
@@ -55,7 +57,19 @@ def clause() -> Clause:
     DefaultEventTypeFactory.create(code="AVAILABILITY_SHORTFALL")
     NotificationTypeFactory.create(code="BREACH_NOTICE")
     CurrencyFactory.create(code="USD")
-    return ClauseFactory.create(name="Availability", normalized_payload=PAYLOAD)
+    return ClauseFactory.create(
+        name="Availability",
+        clause_category=ClauseCategoryFactory.create(code="AVAILABILITY"),
+        normalized_payload=PAYLOAD,
+    )
+
+
+def used_up(
+    clause: Clause, period: CalendarPeriod, capped_by: Clause | None = None, cap_year: CapYear = CapYear.CONTRACT
+) -> dict[CapWindow, Decimal]:
+    """What was taken from the caps before a verdict on this period takes from them."""
+    (used,) = damages_used([CapUse(clause, capped_by or clause, period, cap_year)])
+    return used
 
 
 def write(
@@ -71,7 +85,7 @@ def write(
     separate = DamagesTerms.from_payload({**damages, "ld_currency": "USD", **caps}, clause="damages") if caps else None
     up, down, unknown = (percent, 100 - percent, 0) if percent is not None else (0, 0, 100)
     measurement = AvailabilityMeasurement(up=up, down=down, excused_up=0, excused_down=0, unknown=unknown)
-    verdict = judge(terms, separate, measurement, period, damages_used(clause, period))
+    verdict = judge(terms, separate, measurement, period, used_up(clause, period))
     assert clause.contract.project is not None
     local = period.in_zone(zone(clause.contract.project.time_zone))
     evidence = Evidence([7], 100, f"{percent}".rjust(64, "0"), [{"meter_id": 7, "energy_wh": "0"}])
@@ -321,12 +335,16 @@ def test_superseded_verdicts_use_no_cap(clause: Clause) -> None:
     write(clause, 90, january, caps)
     DefaultEvent.objects.update(updated_by="somebody")
     write(clause, 94, january, caps)
-    assert damages_used(clause, NOVEMBER) == {CapWindow.ANNUAL: 1000, CapWindow.CUMULATIVE: 1000}
+    assert used_up(clause, NOVEMBER) == {CapWindow.ANNUAL: 1000, CapWindow.CUMULATIVE: 1000}
 
 
 def test_other_clauses_use_no_cap(clause: Clause) -> None:
-    write(ClauseFactory.create(name="Another", contract=clause.contract), 90, parse_period("2025-01"))
-    assert damages_used(clause, NOVEMBER) == {CapWindow.ANNUAL: 0, CapWindow.CUMULATIVE: 0}
+    write(
+        ClauseFactory.create(name="Another", contract=clause.contract, clause_category=clause.clause_category),
+        90,
+        parse_period("2025-01"),
+    )
+    assert used_up(clause, NOVEMBER) == {CapWindow.ANNUAL: 0, CapWindow.CUMULATIVE: 0}
 
 
 @pytest.mark.parametrize("time_zone", ["America/Phoenix", "UTC", "Asia/Kolkata", "Pacific/Auckland"])
@@ -337,17 +355,17 @@ def test_a_contract_year_begins_at_local_midnight(clause: Clause, time_zone: str
     clause.contract.effective_date = date(2023, 11, 1)
     write(clause, 90, parse_period("2025-10"))
     write(clause, 94, parse_period("2025-11"))
-    assert damages_used(clause, parse_period("2025-11")) == {CapWindow.ANNUAL: 0, CapWindow.CUMULATIVE: 5000}
-    assert damages_used(clause, parse_period("2025-12")) == {CapWindow.ANNUAL: 1000, CapWindow.CUMULATIVE: 6000}
+    assert used_up(clause, parse_period("2025-11")) == {CapWindow.ANNUAL: 0, CapWindow.CUMULATIVE: 5000}
+    assert used_up(clause, parse_period("2025-12")) == {CapWindow.ANNUAL: 1000, CapWindow.CUMULATIVE: 6000}
 
 
 def test_the_month_in_which_a_contract_takes_effect_belongs_to_its_first_year(clause: Clause) -> None:
     clause.contract.effective_date = date(2024, 11, 15)
     write(clause, 90, parse_period("2024-11"))
     write(clause, 94, parse_period("2025-11"))  # it starts within the first year
-    assert damages_used(clause, parse_period("2025-10"))[CapWindow.ANNUAL] == 5000
-    assert damages_used(clause, parse_period("2025-11"))[CapWindow.ANNUAL] == 5000
-    assert damages_used(clause, parse_period("2025-12"))[CapWindow.ANNUAL] == 0
+    assert used_up(clause, parse_period("2025-10"))[CapWindow.ANNUAL] == 5000
+    assert used_up(clause, parse_period("2025-11"))[CapWindow.ANNUAL] == 5000
+    assert used_up(clause, parse_period("2025-12"))[CapWindow.ANNUAL] == 0
 
 
 @pytest.mark.parametrize(

@@ -356,6 +356,7 @@ def test_a_choice_takes_each_of_its_words_and_no_other(category: str) -> None:
                 "ld_multiplier_schedule",
                 "ld_bonus_rate",
                 "cap_amount",
+                "ld_rate_base_amount",
             }
         assert problems(category, SMALLEST[category] | {key: "other"})[key].startswith("must be ")
 

@@ -40,6 +40,8 @@ OTHER_CHECKS = {
 # What files after the inventory's added to it or took from it, each with its reason.
 LATER_TABLES = {
     "comparison_tolerance": "how far a received invoice may differ is agreed, or set by the organization",
+    "cure_step": "each step from notice to the end of a default is recorded",
+    "damages_ledger": "a verdict computed anew first takes back what it took from a cap",
     "exchange_rate": "amounts in other currencies are converted by the rate of a date",
     "holiday": "prices of holidays need to know which days they are",
     "holiday_calendar": "prices of holidays need to know which days they are",
@@ -59,6 +61,10 @@ LATER_LABELS = {"updated_frequency": {"5min", "30min"}}  # the intervals of util
 LATER_POLICIES = {
     ("comparison_tolerance", "comparison_tolerance_org_policy", "SELECT"),
     ("comparison_tolerance", "comparison_tolerance_service_policy", "ALL"),
+    ("cure_step", "cure_step_org_policy", "SELECT"),
+    ("cure_step", "cure_step_service_policy", "ALL"),
+    ("damages_ledger", "damages_ledger_org_policy", "SELECT"),
+    ("damages_ledger", "damages_ledger_service_policy", "ALL"),
     *(
         (table, f"{table}_{group}_policy", command)
         for table in ("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value")

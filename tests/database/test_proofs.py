@@ -53,6 +53,7 @@ ONLY_IN_FILES: dict[Key, str] = {
     **{
         ("policy", f"{table}.{table}_{group}_policy"): POLICY
         for table in (
+            *("cure_step", "damages_ledger"),
             *("comparison_tolerance", "file_mapping", "ingestion_log", "integration_credential", "integration_site"),
             *("reading_archive_file", "reading_change", "rejected_reading"),
             *("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule"),
@@ -126,6 +127,7 @@ UNLIKE: dict[Key, tuple[str, str, str]] = {
     **{
         ("row security", table): ("ENABLED", "DISABLED", POLICY)
         for table in (
+            *("cure_step", "damages_ledger"),
             *("comparison_tolerance", "contract_pii_mapping", "file_mapping", "ingestion_log"),
             *("integration_credential", "integration_site"),
             *("reading_archive", "reading_archive_file", "reading_change", "rejected_reading"),

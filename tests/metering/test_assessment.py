@@ -1,5 +1,6 @@
 """Availability from readings, and verdicts from availability: what counts, what is excused, what is unknown."""
 
+import json
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -408,6 +409,45 @@ def test_gaps_that_could_turn_the_verdict_leave_it_open(contract: Contract) -> N
 
 
 @pytest.mark.parametrize(
+    "policy, status", [("excluded", Status.COMPLIANT), ("up", Status.COMPLIANT), ("down", Status.BREACH)]
+)
+def test_a_clause_may_say_what_gaps_are(contract: Contract, policy: str, status: Status) -> None:
+    guarantee(contract, unknown_as=policy)
+    november(contract, down=[3])
+    MeterReading.objects.filter(reading_timestamp__day__gte=29).delete()
+    found = judged(contract)
+    assert found.verdict is not None
+    assert found.verdict.status is status
+    assert f'"unknown_as": "{policy}"' in json.dumps(found.verdict.explanation)
+
+
+def test_a_verdict_says_what_became_of_every_second_of_its_month(contract: Contract) -> None:
+    guarantee(contract)
+    november(contract, down=[3, 4])
+    outage(contract, 4)
+    output = judged(contract).output
+    assert output is not None
+    assert output.metadata_detail is not None
+    assert output.metadata_detail["seconds_by_category"] == {
+        "forced_outage": 10 * 3600,
+        "grid": 24 * 3600,  # the night of the event too
+        "in_service": (720 - 34) * 3600,
+    }
+
+
+def test_guarantees_that_share_damages_share_their_cap(contract: Contract) -> None:
+    guarantee(contract, "First", ld_rate=None, ld_currency=None)
+    guarantee(contract, "Second", ld_rate=None, ld_currency=None)
+    damages = {"trigger_type": "availability_shortfall", "calculation_type": "per_point", "rate": 1000}
+    caps = {"ld_currency": "USD", "cap_type": "annual", "cap_amount": 8000}
+    add_clause(contract, "LIQUIDATED_DAMAGES", "Damages", damages | caps)
+    november(contract, down=[3, 4, 5])
+    for _ in range(2):
+        owed = [found.output.ld_amount for found in evaluate(contract, NOVEMBER) if found.output]
+        assert owed == [Decimal(5000), Decimal(3000)]
+
+
+@pytest.mark.parametrize(
     "facts, down",
     [
         ({}, 10),
@@ -710,17 +750,19 @@ def test_the_seeded_plant_is_judged_as_its_story_says() -> None:
     def owed(month: str) -> dict[str, tuple[object, object]]:
         found = {code: evaluate(contract, parse_period(month)) for code, contract in agreement.items()}
         return {
-            code: (one.verdict.ld_amount, str(one.verdict.measured_share))
-            for code, (one,) in found.items()
+            f"{code} {one.clause.name}": (one.verdict.ld_amount, str(one.verdict.measured_share))
+            for code, assessments in found.items()
+            for one in assessments
             if one.verdict is not None
         }
 
     assert owed("2025-11") == {
-        "PPA": (Decimal("89931.15"), "1083/1162"),
-        "O_AND_M": (Decimal("18993.12"), "1083/1162"),
+        "PPA Availability guarantee": (Decimal("89931.15"), "1083/1162"),
+        "O_AND_M Guaranteed availability": (Decimal("18993.12"), "1083/1162"),
+        "O_AND_M Response and repair": (Decimal("0.00"), "1"),
     }
     again = [one.outcome for contract in agreement.values() for one in evaluate(contract, NOVEMBER)]
-    assert again == [Outcome.UNCHANGED] * 2
+    assert again == [Outcome.UNCHANGED] * 3
     ingest(
         seeds.ROOT / "fixtures" / "december_readings.csv",
         Meter.objects.get(model="AM-9000"),
@@ -733,6 +775,7 @@ def test_the_seeded_plant_is_judged_as_its_story_says() -> None:
         },
     )
     assert owed("2025-12") == {
-        "PPA": (Decimal("74846.36"), "1065/1139"),
-        "O_AND_M": (Decimal("17484.64"), "1065/1139"),
+        "PPA Availability guarantee": (Decimal("74846.36"), "1065/1139"),
+        "O_AND_M Guaranteed availability": (Decimal("17484.64"), "1065/1139"),
+        "O_AND_M Response and repair": (Decimal("0.00"), "1"),
     }

@@ -1,0 +1,248 @@
+"""A ledger of time: each instant of a unit's period in exactly one category, and availability in each of its forms.
+
+What a unit did comes first, why comes second. Readings tell its state; verified events, faults and grid events are
+the causes. `PRIORITY` says for each state which causes can explain it, the first one that is there winning. The
+categories are those of IEC TS 63019, which prescribes no contractual formula: which of them count is the clause's.
+
+Availability is an exact fraction of whole seconds. It is None where no second counts: no time is not 0 %.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from itertools import groupby
+from math import gcd, lcm
+from operator import itemgetter
+
+from core.errors import MeasurementError
+from core.payloads.words import AvailabilityForm, UnknownAs
+from core.periods import Period
+from core.rules.availability import AvailabilityMeasurement
+
+
+class Category(StrEnum):
+    """What becomes of an instant in the ledger."""
+
+    FORCE_MAJEURE = "force_majeure"
+    GRID = "grid"
+    CURTAILMENT = "curtailment"
+    SCHEDULED_MAINTENANCE = "scheduled_maintenance"
+    FORCED_OUTAGE = "forced_outage"
+    DEGRADED = "degraded"
+    IN_SERVICE = "in_service"
+    NO_INFORMATION = "no_information"
+
+
+class State(StrEnum):
+    """What readings say of an instant."""
+
+    RUNNING = "running"  # useful time, and energy comes
+    STANDING = "standing"  # useful time, and none comes
+    RESTING = "resting"  # too dark to be expected to run
+    RAN_UNSEEN = "ran_unseen"  # the register advanced over a gap of which it is not known when it was light
+    SILENT = "silent"  # not known whether it ran, or not whether it was light
+
+
+_OUTSIDE = (Category.FORCE_MAJEURE, Category.GRID, Category.CURTAILMENT, Category.SCHEDULED_MAINTENANCE)
+# The causes that can explain a state, first one first; the last is what the instant is without any of them.
+PRIORITY: Mapping[State, tuple[Category, ...]] = {
+    State.RUNNING: (Category.CURTAILMENT, Category.DEGRADED, Category.IN_SERVICE),
+    State.STANDING: (*_OUTSIDE, Category.FORCED_OUTAGE),
+    State.RESTING: (*_OUTSIDE, Category.FORCED_OUTAGE, Category.DEGRADED, Category.IN_SERVICE),
+    State.RAN_UNSEEN: (Category.CURTAILMENT, Category.DEGRADED, Category.IN_SERVICE),
+    State.SILENT: (*_OUTSIDE, Category.FORCED_OUTAGE, Category.NO_INFORMATION),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Observation:
+    """What readings say of a time. Where several speak of one instant the first in the order of `State` holds."""
+
+    period: Period
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """An event, a fault or a grid event."""
+
+    period: Period
+    category: Category
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbouring instants of which the ledger says the same."""
+
+    period: Period
+    state: State
+    category: Category
+    excused: bool = False
+
+
+def timeline(
+    period: Period, observations: Iterable[Observation], causes: Iterable[Cause] = (), excuses: Iterable[Period] = ()
+) -> tuple[Stretch, ...]:
+    """The period cut into stretches, in order, without gap or overlap: a sweep over every start and end."""
+    edges: list[tuple[datetime, int, State | Cause | None]] = [(period.start, 0, None), (period.end, 0, None)]
+    subjects: list[tuple[Period, State | Cause | None]] = [
+        *((one.period, one.state) for one in observations),
+        *((one.period, one) for one in causes),
+        *((one, None) for one in excuses),
+    ]
+    for whole, subject in subjects:
+        if part := whole.overlap(period):
+            edges += [(part.start, 1, subject), (part.end, -1, subject)]
+
+    active: Counter[State | Cause | None] = Counter()
+    found: list[Stretch] = []
+    since = period.start
+    for at, changes in groupby(sorted(edges, key=itemgetter(0)), key=itemgetter(0)):
+        if since < at:
+            stretch = _stretch(Period(since, at), +active)
+            if found and _said(found[-1]) == _said(stretch):
+                stretch = replace(stretch, period=Period(found.pop().period.start, at))
+            found.append(stretch)
+        for _, step, subject in changes:
+            active[subject] += step
+        since = at
+    return tuple(found)
+
+
+def _said(stretch: Stretch) -> tuple[State, Category, bool]:
+    return stretch.state, stretch.category, stretch.excused
+
+
+def _stretch(period: Period, active: Counter[State | Cause | None]) -> Stretch:
+    state = next((state for state in State if state in active), State.SILENT)
+    category = categorise(state, {one.category for one in active if isinstance(one, Cause)})
+    return Stretch(period, state, category, None in active)
+
+
+def categorise(state: State, causes: Iterable[Category]) -> Category:
+    """The one category of an instant in this state, with these causes."""
+    *explained, without_cause = PRIORITY[state]
+    found = set(causes)
+    return next((category for category in explained if category in found), without_cause)
+
+
+# --- counted
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the ledger says of a second."""
+
+    state: State
+    category: Category
+    excused: bool = False
+
+
+Tally = Mapping[Slot, int]  # whole seconds of one unit
+
+
+def tally(stretches: Iterable[Stretch]) -> Tally:
+    """Whole seconds of a unit by what the ledger says of them."""
+    seconds: Counter[Slot] = Counter()
+    for one in stretches:
+        seconds[Slot(one.state, one.category, one.excused)] += one.period.seconds
+    return +seconds
+
+
+def measurement(unit: Tally, unknown_as: UnknownAs | None = None) -> AvailabilityMeasurement:
+    """A unit's seconds as an availability clause counts them; without a policy unknown time stays unknown.
+
+    A gap over which the register advanced is not an outage: it never counts as down. Estimated time takes the share
+    of the unit's own known time, to the second below.
+    """
+    up, down, excused_up, excused_down, ran, silent = (
+        _count(unit, State.RUNNING, excused=False),
+        _count(unit, State.STANDING, excused=False),
+        _count(unit, State.RUNNING, excused=True),
+        _count(unit, State.STANDING, excused=True),
+        _count(unit, State.RAN_UNSEEN, excused=False),
+        _count(unit, State.SILENT, excused=False),
+    )
+    return _with_unknown(up, down, (excused_up, excused_down), (ran, silent), unknown_as)
+
+
+def _with_unknown(
+    up: int, down: int, excused: tuple[int, int], unknown: tuple[int, int], unknown_as: UnknownAs | None
+) -> AvailabilityMeasurement:
+    """`unknown` are the seconds of gaps in which the register advanced, and of silence."""
+    ran, silent = unknown
+    match unknown_as:
+        case UnknownAs.EXCLUDED:
+            ran = silent = 0
+        case UnknownAs.UP:
+            up, ran, silent = up + ran + silent, 0, 0
+        case UnknownAs.DOWN:
+            down, ran, silent = down + silent, 0, 0
+        case UnknownAs.ESTIMATED if up + down:
+            estimated = (ran + silent) * up // (up + down)
+            up, down = up + estimated, down + ran + silent - estimated
+            ran = silent = 0
+    return AvailabilityMeasurement(up, down, *excused, ran + silent)
+
+
+def _count(unit: Tally, state: State, *, excused: bool) -> int:
+    return sum(seconds for slot, seconds in unit.items() if (slot.state, slot.excused) == (state, excused))
+
+
+# --- the forms of availability
+
+_UP = frozenset({Category.IN_SERVICE, Category.DEGRADED, Category.CURTAILMENT})
+
+
+def of_form(unit: Tally, form: AvailabilityForm, unknown_as: UnknownAs | None = None) -> AvailabilityMeasurement:
+    """A unit's seconds as this form of availability counts them.
+
+    Raw: T_up / T_total, by day and by night. Technical: (T_useful - T_down) / T_useful, whatever excuses. Otherwise
+    excused seconds stay apart: the clause says what becomes of them.
+    """
+    match form:
+        case AvailabilityForm.RAW:
+            up = sum(seconds for slot, seconds in unit.items() if slot.category in _UP)
+            silent = sum(seconds for slot, seconds in unit.items() if slot.category is Category.NO_INFORMATION)
+            down = sum(unit.values()) - up - silent
+            return _with_unknown(up, down, (0, 0), (0, silent), unknown_as)
+        case AvailabilityForm.TECHNICAL:
+            unit = _without_excuses(unit)
+    return measurement(unit, unknown_as)
+
+
+def _without_excuses(unit: Tally) -> Tally:
+    seconds: Counter[Slot] = Counter()
+    for slot, count in unit.items():
+        seconds[replace(slot, excused=False)] += count
+    return seconds
+
+
+def capacity_weighted(
+    units: Sequence[AvailabilityMeasurement], rated_power_kw: Sequence[Decimal]
+) -> AvailabilityMeasurement:
+    """The seconds of all units, each weighted by its rated power: by the smallest whole numbers in that proportion."""
+    if len(units) != len(rated_power_kw) or any(power <= 0 for power in rated_power_kw):
+        raise MeasurementError("each unit needs its rated power, above 0 kW")
+    exact = [Fraction(power) for power in rated_power_kw]
+    whole = lcm(*(power.denominator for power in exact))
+    shared = gcd(*(int(power * whole) for power in exact))
+    weights = [int(power * whole) // (shared or 1) for power in exact]
+    return sum(
+        (unit.times(weight) for unit, weight in zip(units, weights, strict=True)),
+        AvailabilityMeasurement(0, 0, 0, 0, 0),
+    )
+
+
+def energy_based(actual_wh: Decimal, lost_wh: Decimal) -> AvailabilityMeasurement:
+    """A_e = 1 - E_lost / (E_actual + E_lost), in nWh: energy that came is up, energy that was lost is down.
+
+    E_lost = sum of max(0, potential - actual) of the time in which a unit stood without an excuse.
+    """
+    if actual_wh < 0:
+        raise MeasurementError(f"actual energy must be zero or more, not {actual_wh} Wh")
+    return AvailabilityMeasurement(int(actual_wh * 10**9), int(lost_wh * 10**9), 0, 0, 0)
