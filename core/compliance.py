@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from core.bulk import insert_all
 from core.damages_ledger import Settlement, settle_damages
 from core.errors import CoreError
 from core.models import (
@@ -174,6 +175,7 @@ def _compared(judged: Sequence[Judged]) -> list[_Writing]:
             period_start__in={one.period.start for one in judged},
             superseded_at__isnull=True,
         )
+        .defer("metadata_detail")  # long, and compared by its hash
         .order_by("pk")
     }
     writings = []
@@ -299,7 +301,7 @@ def _write_defaults(breaches: Sequence[_Writing]) -> None:
         (standing if one.default else new).append(default)
         default.description = f"{clause.name}: {one.judged.verdict.reason}"
         one.default = default
-    DefaultEvent.objects.bulk_create(new)
+    insert_all(new)
     DefaultEvent.objects.bulk_update(standing, ["description"])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -359,7 +361,7 @@ def _write_verdicts(changed: Sequence[_Writing]) -> None:
             output.updated_at = timezone.now()
         (standing if one.current else new).append(output)
         one.current = output
-    RuleOutput.objects.bulk_create(new)
+    insert_all(new)
     if standing:
         RuleOutput.objects.bulk_update(standing, _WRITTEN)
         RuleOutput.objects.filter(pk__in=[output.pk for output in standing]).update(computed_at=TransactionNow())
@@ -423,7 +425,7 @@ def _write_notices(breaches: Sequence[_Writing]) -> None:
         elif notice.time_notified is None:
             notice.rule_output, notice.description = output, output.description
             changed.append(notice)
-    Notification.objects.bulk_create(new)
+    insert_all(new)
     Notification.objects.bulk_update(changed, ["rule_output", "description"])
 
 

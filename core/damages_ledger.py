@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.db.models import F, Sum
 
+from core.bulk import insert_all
 from core.contracts import local_zone
 from core.models import Clause, Contract, DamagesEntry, RuleOutput
 from core.periods import CalendarPeriod, start_of_day
@@ -155,7 +156,7 @@ def settle_damages(settlements: Iterable[Settlement]) -> None:
             for entry in stands:
                 entry.amount = -entry.amount
             written += [*stands, *wanted]
-    DamagesEntry.objects.bulk_create(written)
+    insert_all(written)
 
 
 def _said(entry: DamagesEntry) -> tuple[object, ...]:

@@ -279,7 +279,7 @@ def _performance(case: Case, terms: PerformanceTerms, used: Mapping[CapWindow, D
 
 def _production(case: Case, terms: ProductionTerms, used: Mapping[CapWindow, Decimal]) -> tuple[Verdict, Evidence]:
     energy_kwh, evidence, open_because = _energy(case, terms.unknown_as)
-    excused_kwh = Decimal(0)
+    excused_kwh = Fraction(0)
     if case.excused:
         if case.yields is None or case.yields.excused_wh is None:
             raise MeteringError(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -123,7 +124,7 @@ class PlantYields:
     """Energy beside its irradiance; `excused_wh` is None where the time excused has no interval that tells."""
 
     yields: Yields
-    excused_wh: Decimal | None
+    excused_wh: Fraction | None
     evidence: Evidence
 
 
@@ -149,7 +150,9 @@ def read_yields(measured: Sequence[Measured], with_temperature: Sequence[bool]) 
         if number not in rows:
             found.append(None)
             continue
-        energy, light, heat, intervals, _, excused_wh, readings, data_hash = rows[number]
+        energy, light, heat, intervals, excused, given_light, readings, data_hash = rows[number]
+        is_known = excused is not None and given_light is not None
+        excused_wh = Fraction(excused) / Fraction(given_light) if is_known else None
         sums = Yields(energy or Decimal(0), light or Decimal(0), heat or Decimal(0), intervals or 0)
         evidence = Evidence([meter.pk for meter in one.meters], readings, data_hash, [])
         found.append(PlantYields(sums, excused_wh, evidence))

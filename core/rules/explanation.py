@@ -9,7 +9,6 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
-from core.money import round_money
 from core.periods import CalendarPeriod
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | None"
@@ -58,7 +57,15 @@ def explain_fraction(number: Fraction | None) -> Json:
     """The exact fraction, and beside it a decimal for people."""
     if number is None:
         return None
-    return {"exact": str(number), "rounded": str(round_money(number, 8))}
+    return {"exact": str(number), "rounded": _rounded(number, 8)}
+
+
+def _rounded(number: Fraction, digits: int) -> str:
+    """The same text as `round_money` gives, by whole numbers alone: there are a dozen in every verdict."""
+    scaled, denominator = abs(number.numerator) * 10**digits, number.denominator
+    whole, rest = divmod((2 * scaled + denominator) // (2 * denominator), 10**digits)
+    sign = "-" if number < 0 and (whole or rest) else ""
+    return f"{sign}{whole}.{rest:0{digits}}"
 
 
 def explain_period(period: CalendarPeriod) -> Json:
@@ -77,10 +84,7 @@ def show_percent(share: Fraction, against: Fraction) -> str:
     Swapping the two shows the other with the same number of decimals.
     """
 
-    def rounded(number: Fraction) -> Decimal:
-        return round_money(number * 100, digits)
-
-    digits = 2
-    while share != against and rounded(share) == rounded(against):
+    share, against, digits = share * 100, against * 100, 2
+    while share != against and _rounded(share, digits) == _rounded(against, digits):
         digits += 1
-    return f"{rounded(share)} %"
+    return f"{_rounded(share, digits)} %"

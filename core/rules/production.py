@@ -94,7 +94,7 @@ def judge_production(
     *,
     operating_year: int,
     months: Mapping[int, Fraction] | None = None,
-    excused_kwh: Decimal = Decimal(0),
+    excused_kwh: Fraction = Fraction(0),
     used: Mapping[CapWindow, Decimal] = NOTHING_USED,
     index_value: Decimal | None = None,
     open_because: str = "",
@@ -106,13 +106,12 @@ def judge_production(
     """
     part = Fraction(1) if months is None else terms.part_of_year(months)
     full = terms.degraded(operating_year) * part
-    excused = Fraction(excused_kwh)
     actual = None if actual_kwh is None else Fraction(actual_kwh)
     level = Fraction(terms.threshold_percent) / 100
     if terms.excused_energy is ExcusedEnergy.REDUCES_GUARANTEE:
-        required, counted = max(Fraction(0), full * level - excused), actual
+        required, counted = max(Fraction(0), full * level - excused_kwh), actual
     else:
-        required, counted = full * level, None if actual is None else actual + excused
+        required, counted = full * level, None if actual is None else actual + excused_kwh
     steps = [
         {
             "step": "adjust guarantee",
@@ -125,7 +124,7 @@ def judge_production(
             "part_of_year": explain_fraction(part),
             "threshold_percent": str(terms.threshold_percent),
             "excused_energy": terms.excused_energy.value,
-            "excused_kwh": str(excused_kwh),
+            "excused_kwh": explain_fraction(excused_kwh),
             "required_kwh": explain_fraction(required),
             "counted_kwh": explain_fraction(counted),
         }

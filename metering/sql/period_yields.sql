@@ -29,7 +29,7 @@ WITH unit AS MATERIALIZED (
     HAVING count(energy_wh) = min(units) AND count(irradiance_wm2) > 0
         AND (NOT bool_or(with_temperature) OR count(temperature_c) > 0)
 ), given AS (
-    SELECT number, sum(energy_wh) / nullif(sum(light), 0) AS energy_per_light
+    SELECT number, sum(energy_wh) AS given_wh, sum(light) AS given_light
     FROM moment
     WHERE NOT is_excused
     GROUP BY number
@@ -39,8 +39,9 @@ WITH unit AS MATERIALIZED (
         coalesce(sum(light) FILTER (WHERE NOT is_excused), 0) AS light,
         coalesce(sum(light * temperature_c) FILTER (WHERE NOT is_excused), 0) AS heat,
         count(*) FILTER (WHERE NOT is_excused) AS intervals,
-        count(*) FILTER (WHERE is_excused) AS excused_intervals,
-        sum(greatest(0, light * energy_per_light - energy_wh)) FILTER (WHERE is_excused) AS excused_wh
+        -- Still times the light of the others: what is divided last is exact.
+        sum(greatest(0, light * given_wh - energy_wh * given_light)) FILTER (WHERE is_excused) AS excused,
+        nullif(min(given_light), 0) AS given_light
     FROM moment JOIN given USING (number)
     GROUP BY number
 ), hashed AS (
@@ -53,6 +54,6 @@ WITH unit AS MATERIALIZED (
     FROM reading
     GROUP BY number
 )
-SELECT number, energy_wh, light, heat, intervals, excused_intervals, excused_wh, readings,
+SELECT number, energy_wh, light, heat, intervals, excused, given_light, readings,
     encode(sha256(convert_to(canonical, 'UTF8')), 'hex')
 FROM hashed LEFT JOIN summed USING (number)

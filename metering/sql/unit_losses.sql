@@ -1,7 +1,7 @@
 -- Energy that came and energy that was lost while units stood in useful light without an excuse, for several plants at
 -- once. What an interval could have given: its irradiance times the mean, over the intervals of the month before of at
 -- least the clause's irradiance, of energy by irradiance; or the energy that the clause deems, by the interval's length.
--- The seconds of which energy or irradiance is not known are given beside it: nobody can say what they lost.
+-- To the nWh for each interval. The seconds of which energy or irradiance is not known are given beside it: nobody can say what they lost.
 WITH unit AS MATERIALIZED (
     SELECT number, meter_id, starts, ends, threshold, deemed_wh_per_second
     FROM unnest(%(numbers)s::integer[], %(meters)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
@@ -34,7 +34,7 @@ WITH unit AS MATERIALIZED (
 )
 SELECT number,
     coalesce(sum(energy_wh) FILTER (WHERE energy_wh > 0), 0),
-    coalesce(sum(coalesce(deemed_wh_per_second * interval_seconds, wh_per_light * irradiance_wm2 * interval_seconds))
+    coalesce(sum(round(coalesce(deemed_wh_per_second, wh_per_light * irradiance_wm2) * interval_seconds, 9))
         FILTER (WHERE energy_wh <= 0 AND irradiance_wm2 >= threshold AND NOT is_excused), 0),
     count(*) FILTER (WHERE energy_wh <= 0 AND irradiance_wm2 >= threshold AND NOT is_excused
         AND deemed_wh_per_second IS NULL AND wh_per_light IS NULL),

@@ -175,9 +175,9 @@ def test_a_shortfall_of_energy_is_charged_by_the_kwh() -> None:
 @pytest.mark.parametrize("mode", ["reduces_guarantee", "deemed_delivered"])
 def test_both_ways_to_excuse_energy_give_the_same_shortfall(mode: str) -> None:
     terms = production(excused_energy=mode)
-    found = judge_production(terms, PER_KWH, Decimal(850_000), YEAR, operating_year=1, excused_kwh=Decimal(30_000))
+    found = judge_production(terms, PER_KWH, Decimal(850_000), YEAR, operating_year=1, excused_kwh=Fraction(30_000))
     assert found.ld_amount == Decimal("1000.00")
-    kept = judge_production(terms, PER_KWH, Decimal(850_000), YEAR, operating_year=1, excused_kwh=Decimal(50_000))
+    kept = judge_production(terms, PER_KWH, Decimal(850_000), YEAR, operating_year=1, excused_kwh=Fraction(50_000))
     assert (kept.status, kept.ld_amount) == (Status.COMPLIANT, Decimal(0))
 
 

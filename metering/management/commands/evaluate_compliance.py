@@ -1,4 +1,4 @@
-"""`evaluate_compliance`: availability guarantees judged for a period."""
+"""`evaluate_compliance`: guarantees judged for a period."""
 
 import json
 from argparse import ArgumentParser
@@ -11,15 +11,15 @@ from core.errors import CoreError
 from core.money import show
 from core.periods import parse_period
 from database.management import Exit, FrontierCommand
-from metering.assessment import Assessment, evaluate
+from metering.assessment import Assessment, evaluate_all
 
 
 class Command(FrontierCommand):
     """Judges clauses."""
 
     help = (
-        "Judges the availability clauses of all active contracts for a month, quarter or year, and writes verdict,"
-        " default event, damages, notice and evidence. Without enough information there is no breach but a verdict"
+        "Judges the clauses of all active contracts on availability, performance, response time and minimum offtake for"
+        " a month, quarter or year, and writes verdict, default event, damages, notice and evidence. Without enough information there is no breach but a verdict"
         " that says so. A second run over the same readings and events writes nothing."
     )
 
@@ -31,8 +31,8 @@ class Command(FrontierCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             period = parse_period(options["period"])
-            contracts = contracts_in_force(period, options["contract"])
-            found = [one for contract in contracts for one in evaluate(contract, period)]
+            judged = evaluate_all([*contracts_in_force(period, options["contract"])], period)
+            found = [one for assessments in judged.values() for one in assessments]
         except CoreError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
