@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import CureError
 from core.payloads.words import CureCalendar
-from core.periods import Period, start_of_day
+from core.periods import start_of_day
 
 
 class CureState(StrEnum):
@@ -102,16 +102,6 @@ def cure_deadline(
         day += timedelta(days=1)
         left -= calendar is CureCalendar.CALENDAR_DAYS or (day.weekday() < 5 and day not in holidays)
     return start_of_day(day + timedelta(days=1), zone)
-
-
-def accruing(period: Period, standing: Standing, *, accrues_during_cure: bool) -> tuple[Period, ...]:
-    """The parts of a period in which damages by time accrue: all of it, or all but the time to cure."""
-    if accrues_during_cure or standing.notice_at is None or standing.deadline is None:
-        return (period,) if period else ()
-    cure = Period(standing.notice_at, standing.deadline).overlap(period)
-    if cure is None:
-        return (period,) if period else ()
-    return tuple(filter(None, (Period(period.start, cure.start), Period(cure.end, period.end))))
 
 
 def are_damages_owed(standing: Standing, now: datetime, *, accrues_during_cure: bool) -> bool:

@@ -25,15 +25,24 @@ def published_for(tariffs: Iterable[ClauseTariff]) -> Published:
     calendars, indices = (
         {each[key] for each in said if isinstance(each.get(key), str)} for key in ("holiday_calendar", "price_index")
     )
-    holidays = {
-        row.name: _calendar(row)
-        for row in HolidayCalendar.objects.filter(name__in=calendars).prefetch_related("holidays")
-    }
     values = {
         row.name: newest(((each.month, each.published_on, each.value) for each in row.values.all()), date.max)
         for row in PriceIndex.objects.filter(name__in=indices).prefetch_related("values")
     }
-    return Published(holidays, values)
+    return Published(holiday_calendars(calendars), values)
+
+
+def holiday_calendars(names: Iterable[str]) -> dict[str, calendar.HolidayCalendar]:
+    """The calendars of holidays, by name; one that is not stored is missing."""
+    return {
+        row.name: calendar.HolidayCalendar(
+            row.name,
+            tuple(calendar.Holiday(holiday.name, holiday.falls_on) for holiday in row.holidays.all()),
+            calendar.Observed(row.observed),
+            row.known_to,
+        )
+        for row in HolidayCalendar.objects.filter(name__in=list(names)).prefetch_related("holidays")
+    }
 
 
 def holidays_of(contract: Contract) -> calendar.HolidayCalendar | None:
@@ -53,20 +62,10 @@ def holidays_of(contract: Contract) -> calendar.HolidayCalendar | None:
         return None
     if len(names) > 1:
         raise TariffError("holiday_calendar", f"the tariffs name {' and '.join(names)}: business days need one")
-    row = HolidayCalendar.objects.filter(name=names[0]).prefetch_related("holidays").first()
-    if row is None:
+    found = holiday_calendars(names).get(names[0])
+    if found is None:
         raise TariffError("holiday_calendar", f"there is no calendar {names[0]}")
-    return _calendar(row)
-
-
-def _calendar(row: HolidayCalendar) -> calendar.HolidayCalendar:
-    """A calendar with its holidays, which are prefetched."""
-    return calendar.HolidayCalendar(
-        row.name,
-        tuple(calendar.Holiday(holiday.name, holiday.falls_on) for holiday in row.holidays.all()),
-        calendar.Observed(row.observed),
-        row.known_to,
-    )
+    return found
 
 
 def terms_of(tariff: ClauseTariff, first: date, last: date, published: Published) -> list[Term]:

@@ -4,22 +4,19 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.cure import (
     TRANSITIONS,
     CureState,
     CureStepKind,
     Standing,
-    accruing,
     are_damages_owed,
     cure_deadline,
     take_step,
 )
 from core.errors import CureError
 from core.payloads.words import CureCalendar
-from core.periods import Period, measure, zone
+from core.periods import zone
 
 NOTICE = datetime(2025, 12, 1, 9, tzinfo=UTC)  # a Monday
 DEADLINE = NOTICE + timedelta(days=30)
@@ -113,13 +110,3 @@ def test_the_clause_says_whether_damages_are_owed_during_the_cure(
     standing: Standing, accrues: bool, now: datetime, owed: bool
 ) -> None:
     assert are_damages_owed(standing, now, accrues_during_cure=accrues) is owed
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(-50, 50), st.integers(0, 50))
-def test_the_time_to_cure_and_the_time_that_accrues_make_the_whole(start: int, days: int) -> None:
-    period = Period(NOTICE + timedelta(days=start), NOTICE + timedelta(days=start + days))
-    parts = accruing(period, NOTICED, accrues_during_cure=False)
-    in_cure = period.overlap(Period(NOTICE, DEADLINE))
-    assert measure(parts) + (in_cure.seconds if in_cure else 0) == period.seconds
-    assert measure(accruing(period, NOTICED, accrues_during_cure=True)) == period.seconds

@@ -19,7 +19,8 @@ class Command(FrontierCommand):
 
     help = (
         "Judges the clauses of all active contracts on availability, performance, response time and minimum offtake for"
-        " a month, quarter or year, and writes verdict, default event, damages, notice and evidence. Without enough information there is no breach but a verdict"
+        " a month, quarter or year, and writes verdict, default event, damages, notice and evidence."
+        " Without enough information there is no breach but a verdict"
         " that says so. A second run over the same readings and events writes nothing."
     )
 
