@@ -22,7 +22,7 @@ from invoicing.tariffs.minimum import top_up
 from invoicing.tariffs.pricing import EnergyInterval, EnergyLine, Version, price_intervals
 from metering.energy import AggregatedEnergy, MeteredInterval
 
-ENERGY, LD_CREDIT = "ENERGY", "LD_CREDIT"
+ENERGY, LD_CREDIT, BONUS, TAKE_OR_PAY = "ENERGY", "LD_CREDIT", "BONUS", "TAKE_OR_PAY"
 _QUANTITY_DECIMALS = 12  # of invoice_line_item.quantity
 _DAY = timedelta(days=1)
 
@@ -113,12 +113,12 @@ def bill(agreement: Agreement, grounds: Grounds) -> Bill:
             raise BillingError(contract.name, agreement.billing_period.name, str(error)) from error
     lines, problems, provisional = _priced(agreement, energy, grounds.intervals)
     for verdict in grounds.verdicts:
-        if verdict.ld_amount is not None and verdict.ld_amount > 0 and is_charged(verdict):
+        if verdict.invoice_adjustment and is_charged(verdict):
             try:
-                lines.append(_credit(verdict, verdict.ld_amount, agreement, grounds.rates))
+                lines.append(_adjustment(verdict, verdict.invoice_adjustment, agreement, grounds.rates))
             except TariffError as problem:
                 problems.append(
-                    f"damages under {verdict.clause} are in {verdict.currency or 'no currency'} and the tariff is in"
+                    f"what is due under {verdict.clause} is in {verdict.currency or 'no currency'} and the tariff is in"
                     f" {currency}: {problem}"
                 )
     if problems:
@@ -321,22 +321,32 @@ def _open_clauses(grounds: Grounds) -> Iterator[str]:
             yield f"no verdict on {clause}, so no damages are credited: run evaluate_compliance, then this again"
 
 
-def _credit(verdict: RuleOutput, damages: Decimal, agreement: Agreement, rates: Sequence[ExchangeRate]) -> Line:
-    """Damages in the currency of the tariff, at the rate of the last day. Raises `TariffError` without a rate."""
-    said = f"Liquidated damages, {verdict.description or verdict.clause}"
+def _adjustment(verdict: RuleOutput, due: Decimal, agreement: Agreement, rates: Sequence[ExchangeRate]) -> Line:
+    """What a verdict adds to the bill or takes from it, in the currency of the tariff, at the rate of the last day.
+
+    Damages are taken from it; a bonus, and what a buyer took less than agreed, are added. Raises `TariffError` without
+    a rate.
+    """
+    if due < 0:
+        type_code, name = LD_CREDIT, "Liquidated damages"
+    elif verdict.ld_amount is not None and verdict.ld_amount > 0:
+        type_code, name = TAKE_OR_PAY, "Take or pay"
+    else:
+        type_code, name = BONUS, "Bonus"
+    said = f"{name}, {verdict.description or verdict.clause}"
     currency = agreement.currency
     if verdict.currency != currency:
         if verdict.currency is None:
             raise TariffError("currency", "the verdict names none")
-        converted = convert(damages, verdict.currency.code, currency.code, agreement.days.last_day, rates)
-        said += f", {show(damages, verdict.currency.code)} at the rate of {converted.rate_of}"
-        damages = converted.amount
-    credit = -round_money(damages, minor_units(currency.code))
+        converted = convert(due, verdict.currency.code, currency.code, agreement.days.last_day, rates)
+        said += f", {show(abs(due), verdict.currency.code)} at the rate of {converted.rate_of}"
+        due = converted.amount
+    amount = round_money(due, minor_units(currency.code))
     return Line(
-        type_code=LD_CREDIT,
+        type_code=type_code,
         description=said,
         quantity=Decimal(1),
-        unit_price=credit,
-        amount=credit,
+        unit_price=amount,
+        amount=amount,
         rule_output_id=verdict.pk,
     )

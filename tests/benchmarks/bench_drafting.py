@@ -49,8 +49,10 @@ INSERT INTO clause (contract_id, clause_category_id, name, normalized_payload)
 SELECT contract.id, clause_category.id, 'Availability',
     '{{"threshold": 95, "threshold_unit": "percent", "measurement_period": "monthly"}}'
 FROM contract, clause_category WHERE clause_category.code = 'AVAILABILITY';
-INSERT INTO rule_output (clause_id, rule_output_type_id, currency_id, description, ld_amount, period_start, period_end)
-SELECT clause.id, rule_output_type.id, currency.id, 'Availability: 94 % measured, 95 % guaranteed', clause.id % 2 * 7.5,
+INSERT INTO rule_output (clause_id, rule_output_type_id, currency_id, description, ld_amount, invoice_adjustment,
+    period_start, period_end)
+SELECT clause.id, rule_output_type.id, currency.id, 'Availability: 94 % measured, 95 % guaranteed',
+    clause.id % 2 * 7.5, clause.id % 2 * -7.5,
     '2025-11-01'::timestamp AT TIME ZONE time_zone, '2025-12-01'::timestamp AT TIME ZONE time_zone
 FROM clause JOIN contract ON contract.id = clause.contract_id JOIN project ON project.id = contract.project_id,
     currency, rule_output_type

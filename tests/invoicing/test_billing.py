@@ -144,6 +144,7 @@ def add_verdict(contract: Contract, amount: str, currency: str | None = "USD", m
         clause=ClauseFactory.create(contract=contract, name="Availability"),
         description="Availability: 93.2 % measured, 95 % guaranteed",
         ld_amount=Decimal(amount),
+        invoice_adjustment=-Decimal(amount),
         currency=CurrencyFactory.create(code=currency) if currency else None,
         period_start=datetime(2025, 12 - months, 1, tzinfo=UTC),
         period_end=datetime(2025, 12, 1, tzinfo=UTC),
@@ -500,7 +501,7 @@ def test_only_current_verdicts_of_the_contract_and_period_are_credited(
         (add_verdict(contract, "1"), {"superseded_at": datetime(2025, 12, 5, tzinfo=UTC)}),
         (add_verdict(contract, "1"), {"period_end": datetime(2025, 11, 1, tzinfo=UTC)}),
         (add_verdict(contract, "1"), {"period_end": datetime(2025, 12, 2, tzinfo=UTC)}),
-        (add_verdict(contract, "1"), {"ld_amount": None}),
+        (add_verdict(contract, "1"), {"ld_amount": None, "invoice_adjustment": None}),
         (add_verdict(ContractFactory.create(), "1"), {}),
     ):
         RuleOutput.objects.filter(pk=other.pk).update(
@@ -512,9 +513,26 @@ def test_only_current_verdicts_of_the_contract_and_period_are_credited(
     assert result.lines[1].description == "Liquidated damages, Availability: 93.2 % measured, 95 % guaranteed"
 
 
+@pytest.mark.parametrize(
+    "ld_amount, adjustment, kind, line",
+    [("-7", "7", "BONUS", "7"), ("7", "7", "TAKE_OR_PAY", "7"), ("7", "-7", "LD_CREDIT", "-7")],
+)
+def test_a_bonus_and_energy_not_taken_are_charged_and_damages_credited(
+    contract: Contract, period: BillingPeriod, ld_amount: str, adjustment: str, kind: str, line: str
+) -> None:
+    InvoiceLineItemTypeFactory.create(code=kind)
+    RuleOutput.objects.filter(pk=add_verdict(contract, "1").pk).update(
+        ld_amount=ld_amount, invoice_adjustment=adjustment
+    )
+    found = draft(contract, period).lines[-1]
+    assert (found.type_code, found.amount) == (kind, Decimal(line))
+
+
 def test_a_verdict_that_decides_nothing_is_a_warning(contract: Contract, period: BillingPeriod) -> None:
     RuleOutput.objects.filter(pk=add_verdict(contract, "7").pk).update(
-        ld_amount=None, rule_output_type=RuleOutputTypeFactory.create(code="UNDETERMINED")
+        ld_amount=None,
+        invoice_adjustment=None,
+        rule_output_type=RuleOutputTypeFactory.create(code="UNDETERMINED"),
     )
     result = draft(contract, period)
     assert len(result.lines) == 1
