@@ -31,11 +31,12 @@ WITH unit AS MATERIALIZED (
         AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
         AND interval_seconds <= 3600
 ), known_register AS (
-    -- The register stands at the end of its interval.
+    -- The register stands at the end of its interval. Most meters have none, and nothing of theirs is sorted for it.
     SELECT number, meter_id, span, energy_wh, register_wh,
         lag(register_wh) OVER by_time AS register_before, lag(upper(span)) OVER by_time AS known_until
     FROM reading
-    WHERE energy_wh IS NOT NULL OR register_wh IS NOT NULL
+    WHERE (energy_wh IS NOT NULL OR register_wh IS NOT NULL)
+        AND (number, meter_id) IN (SELECT number, meter_id FROM reading WHERE register_wh IS NOT NULL)
     WINDOW by_time AS (PARTITION BY number, meter_id ORDER BY reading_timestamp)
 ), advanced AS (
     SELECT number, meter_id, range_agg(tstzrange(known_until, unseen_until)) AS spans
