@@ -162,7 +162,7 @@ def _output(writing: _Writing) -> RuleOutput:
 
 
 def _locked(model: type[Row], keys: Collection[int]) -> QuerySet[Row]:
-    return model._default_manager.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk")
+    return model._default_manager.select_for_update(of=("self",), no_key=True).filter(pk__in=keys).order_by("pk")
 
 
 def _compared(judged: Sequence[Judged]) -> list[_Writing]:
