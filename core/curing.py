@@ -24,6 +24,7 @@ class CureTerms:
     days: int
     calendar: CureCalendar
     holiday_calendar: str | None
+    extended_days: int | None = None  # from the notice, at most
 
 
 def cure_terms(default: DefaultEvent) -> CureTerms:
@@ -42,7 +43,9 @@ def cure_terms(default: DefaultEvent) -> CureTerms:
                 problem = f"must be 1 to 3660 days, not {agreed.cure_period_days}"
                 raise ClauseError(str(clause), "cure_period_days", problem)
             calendar = agreed.cure_calendar or CureCalendar.CALENDAR_DAYS
-            return CureTerms(agreed.cure_period_days, calendar, agreed.cure_holiday_calendar)
+            return CureTerms(
+                agreed.cure_period_days, calendar, agreed.cure_holiday_calendar, agreed.extended_cure_period_days
+            )
     raise ClauseError(
         str(default.clause or default.contract), "cure_period_days", "is missing here and in every DEFAULT clause"
     )
@@ -71,7 +74,18 @@ def give_notice(
 
 
 def extend_cure(default: DefaultEvent, *, at: datetime, deadline: datetime, by: str, note: str = "") -> CureStep:
-    """Records a later deadline."""
+    """Records a later deadline, within the days that the clause allows for an extended cure where it names them.
+
+    Where it names a calendar of holidays the parties count the days themselves.
+    """
+    if default.notice_given_at is not None:
+        terms = cure_terms(default)
+        if terms.extended_days is not None and terms.holiday_calendar is None:
+            latest = cure_deadline(
+                default.notice_given_at, terms.extended_days, terms.calendar, local_zone(default.contract)
+            )
+            if deadline > latest:
+                raise CureError(f"the clause allows an extended cure until {latest.isoformat()}, not {deadline}")
     return _take(default, CureStepKind.EXTENSION, at, by, deadline=deadline, note=note)
 
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 
 from core.compliance import Evidence, Outcome, assess
-from core.cure import CureState, CureStepKind
+from core.cure import CureState, CureStepKind, cure_deadline
 from core.curing import cure, cure_terms, escalate, extend_cure, give_notice, is_charged, waive
 from core.damages_ledger import CapUse, damages_used
 from core.errors import ClauseError, CureError
@@ -250,6 +250,19 @@ def test_the_time_to_cure_is_the_clauses_or_else_that_of_the_default_clause(clau
         normalized_payload={"events": ["shortfall"], "cure_period_days": 30},
     )
     assert (cure_terms(default).days, cure_terms(default).calendar) == (30, CureCalendar.CALENDAR_DAYS)
+
+
+def test_an_extended_cure_ends_where_the_clause_says(clause: Clause) -> None:
+    assert isinstance(clause.normalized_payload, dict)
+    clause.normalized_payload |= {"cure_calendar": "calendar_days", "extended_cure_period_days": 20}
+    clause.save()
+    default = default_of(clause)
+    give_notice(default, at=NOTICE, method="letter", by="pat")
+    default.refresh_from_db()
+    latest = cure_deadline(NOTICE, 20, CureCalendar.CALENDAR_DAYS, zone("UTC"))
+    with pytest.raises(CureError, match="allows an extended cure until"):
+        extend_cure(default, at=NOTICE, deadline=latest + timedelta(seconds=1), by="pat")
+    assert extend_cure(default, at=NOTICE, deadline=latest, by="pat").cure_deadline == latest
 
 
 @pytest.mark.parametrize("state", ["", "forgotten"])
