@@ -118,7 +118,7 @@ def bill(agreement: Agreement, grounds: Grounds) -> Bill:
                 lines.append(_adjustment(verdict, verdict.invoice_adjustment, agreement, grounds.rates))
             except TariffError as problem:
                 problems.append(
-                    f"what is due under {verdict.clause} is in {verdict.currency or 'no currency'} and the tariff is in"
+                    f"damages under {verdict.clause} are in {verdict.currency or 'no currency'} and the tariff is in"
                     f" {currency}: {problem}"
                 )
     if problems:
