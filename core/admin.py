@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from core.curing import cure, escalate, give_notice, waive
 from core.errors import ClauseError, CoreError
-from core.models import Clause, Contract, CureStep, DefaultEvent, RuleOutput, User
+from core.models import Clause, Contract, CureStep, DefaultEvent, NotificationMail, RuleOutput, User
 from core.payloads import PAYLOADS, read_payload
-from core.screens import Lines, Refusing, Screen, ScreenForm, register_rest
+from core.screens import Account, Lines, Refusing, Screen, ScreenForm, register_rest
 
 
 class ClauseLines(Lines):
@@ -147,6 +147,13 @@ class UserScreen(Refusing, UserAdmin):  # type: ignore[type-arg]
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Supabase", {"fields": ("auth_user_id",)}))
     readonly_fields = ("last_login", "date_joined")
     search_fields = (*UserAdmin.search_fields, "auth_user_id__exact")
+
+
+@admin.register(NotificationMail)
+class NotificationMailScreen(Account):
+    list_display = ("notification", "recipients", "attempts", "claimed_at", "sent_at", "problem")
+    list_filter = (("sent_at", admin.EmptyFieldListFilter), ("problem", admin.EmptyFieldListFilter))
+    ordering = ("-claimed_at",)
 
 
 register_rest("core")

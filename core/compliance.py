@@ -228,7 +228,7 @@ def _set_aside(changed: Sequence[_Writing]) -> None:
     if dropped:
         DefaultEvent.objects.filter(pk__in=[default.pk for default in dropped]).update(superseded_at=now)
         # A notice that nobody has sent yet is not sent any more.
-        Notification.objects.filter(default_event__in=dropped, time_notified__isnull=True).delete()
+        Notification.objects.filter(default_event__in=dropped, time_notified__isnull=True, mail=None).delete()
 
 
 def _explanation(verdict: Verdict, evidence: Evidence, excused: Sequence[Excuse]) -> dict[str, Json]:

@@ -157,5 +157,6 @@ def is_charged(output: RuleOutput) -> bool:
     """Whether the damages of a verdict are charged now: not once waived, nor where they rest while a cure runs."""
     if output.default_event is None:
         return True
-    accrues = (output.metadata_detail or {}).get("ld_accrues_during_cure", True)
-    return are_damages_owed(standing(output.default_event), timezone.now(), accrues_during_cure=accrues)
+    found = standing(output.default_event)
+    accrues = found.state is CureState.OBSERVED or (output.metadata_detail or {}).get("ld_accrues_during_cure", True)
+    return are_damages_owed(found, timezone.now(), accrues_during_cure=accrues)

@@ -7,6 +7,7 @@ CoreError
 ├── MeasurementError   seconds that cannot have been measured
 ├── SealingError       a secret that cannot be sealed or opened
 ├── CureError          a step that a default does not allow
+├── MailError          notices that cannot be mailed
 └── ClauseError        a clause payload that cannot be judged; names clause and keys
 """
 
@@ -39,6 +40,10 @@ class SealingError(CoreError):
 
 class CureError(CoreError):
     """A default does not allow this step of its cure now."""
+
+
+class MailError(CoreError):
+    """Notices cannot be mailed."""
 
 
 class ClauseError(CoreError):

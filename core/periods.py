@@ -143,6 +143,14 @@ def parse_period(text: str) -> CalendarPeriod:
         raise PeriodError(f"{text!r} is not a period: {problem}") from problem
 
 
+def periods_ending_with(month: CalendarPeriod) -> tuple[CalendarPeriod, ...]:
+    """The month, and the quarter and the year of the calendar that end with it, if they do."""
+    day = month.last_day
+    quarter = parse_period(f"{day:%Y}-Q{(day.month + 2) // 3}")
+    year = parse_period(f"{day:%Y}")
+    return (month, *(period for period in (quarter, year) if period.last_day == day))
+
+
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The first instant, in UTC, at which the local calendar shows `day` or a later date.
 

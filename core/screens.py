@@ -116,7 +116,7 @@ def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
     return [
         field
         for field in model._meta.concrete_fields
-        if not field.primary_key and not isinstance(field, models.BinaryField)
+        if (field.is_relation or not field.primary_key) and not isinstance(field, models.BinaryField)
     ]
 
 
@@ -468,6 +468,19 @@ class Screen(Derived, Refusing):
                 address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
                 lists.append((str(opts.verbose_name_plural), f"{address}?{relation.field.name}__id__exact={row.pk}"))
         return lists
+
+
+class Account(Screen):
+    """The screen of what the program notes about its own work: it is read, never typed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
 
 
 class LookupScreen(Screen):

@@ -469,7 +469,7 @@ SPELLINGS = (
     (re.compile(r"\btimestamp with time zone\b"), "timestamptz"),
     (re.compile(r"\(CURRENT_TIMESTAMP\)|\bCURRENT_TIMESTAMP\b"), "now()"),
     # A column may be null unless it says otherwise.
-    (re.compile(r"(?<! NOT)(?<! DEFAULT) NULL(?=,|\)| CONSTRAINT| GENERATED|$)"), ""),
+    (re.compile(r"(?<! NOT)(?<! DEFAULT)(?<! IS) NULL(?=,|\)| CONSTRAINT| GENERATED|$)"), ""),
 )
 
 

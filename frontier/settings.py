@@ -132,11 +132,23 @@ LAKE = env.str("FRONTIER_LAKE", str(BASE_DIR / "var" / "lake"))
 # Fernet keys of the credentials to vendors' portals, newest first: it seals, all of them open.
 CREDENTIAL_KEYS = env.list("FRONTIER_CREDENTIAL_KEYS", default=[])
 
+# Where notices are mailed; in development into files. Without it none is sent, and the refusal says so.
+MAIL_URL = env.str("FRONTIER_MAIL_URL", f"filemail:///{BASE_DIR / 'var' / 'mail'}" if IS_DEVELOPMENT else "")
+EMAIL_BACKEND = ""
+if MAIL_URL:
+    vars().update({name: value for name, value in env.email_url_config(MAIL_URL).items() if value is not None})
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("FRONTIER_MAIL_FROM", "frontier@localhost")
+# How this installation is reached, for links in mails.
+BASE_URL = env.str("FRONTIER_BASE_URL", "http://127.0.0.1:8000" if IS_DEVELOPMENT else "").rstrip("/")
+# How many days before an invoice is due people are reminded of it.
+PAYMENT_NOTICE_DAYS = env.int("FRONTIER_PAYMENT_NOTICE_DAYS", 7)
+
 # Other addresses of vendors' portals, by vendor: a sandbox, a region. Never from a tenant's data.
 VENDOR_URLS = env.json("FRONTIER_VENDOR_URLS", default={})
 # Workers import the tasks; no other command waits for that.
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = None
-PROCRASTINATE_IMPORT_PATHS = ["metering.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["core.tasks", "metering.tasks", "invoicing.tasks"]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

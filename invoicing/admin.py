@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from core.errors import CoreError
-from core.screens import Lines, Screen, register_rest
+from core.screens import Account, Lines, Screen, register_rest
 from invoicing.dispute_notes import dispute_of
 from invoicing.errors import InvoicingError
 from invoicing.models import (
@@ -19,8 +19,10 @@ from invoicing.models import (
     InvoiceComparisonLineItem,
     InvoiceHeader,
     InvoiceLineItem,
+    InvoiceNotice,
     InvoiceStatus,
     InvoiceStatusChange,
+    MonthClose,
     PriceIndex,
     PriceIndexValue,
     ReceivedInvoiceHeader,
@@ -94,11 +96,8 @@ class InvoiceScreen(Screen):
 
 
 @admin.register(InvoiceStatusChange)
-class InvoiceStatusChangeScreen(Screen):
+class InvoiceStatusChangeScreen(Account):
     list_display = ("invoice_header", "from_status", "to_status", "changed_by", "effective_on", "reason")
-
-    def fixed(self, row: InvoiceStatusChange) -> str | None:
-        return "The database writes what becomes of an invoice, and neither changes nor deletes it."
 
 
 @admin.register(InvoiceLineItem)
@@ -203,5 +202,14 @@ class TariffScreen(Screen):
     def withdraw_chosen(self, request: HttpRequest, chosen: QuerySet[ClauseTariff]) -> None:
         self.message_user(request, f"{chosen.update(status=TariffStatus.DRAFT)} tariffs are drafts.")
 
+
+@admin.register(MonthClose)
+class MonthCloseScreen(Account):
+    list_display = ("contract", "billing_period", "status", "problems", "notes", "updated_at")
+    list_filter = ("status", "billing_period")
+    ordering = ("-billing_period__start_date", "contract")
+
+
+admin.site.register(InvoiceNotice, Account)
 
 register_rest("invoicing")

@@ -87,13 +87,14 @@ class Grounds:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a contract owes; `warnings` say what is not final or not known."""
+    """What a contract owes; `warnings` say what is not final or not known, `gaps` are those of the energy."""
 
     contract: Contract
     billing_period: BillingPeriod
     currency: Currency
     lines: tuple[Line, ...]
     warnings: tuple[str, ...]
+    gaps: tuple[str, ...]
 
     @property
     def total(self) -> Decimal:
@@ -124,7 +125,7 @@ def bill(agreement: Agreement, grounds: Grounds) -> Bill:
     if problems:
         raise BillingError(contract.name, agreement.billing_period.name, *problems, *agreement.warnings)
     warnings = (*agreement.warnings, *energy.warnings, *provisional, *_open_clauses(grounds))
-    return Bill(contract, agreement.billing_period, currency, tuple(lines), warnings)
+    return Bill(contract, agreement.billing_period, currency, tuple(lines), warnings, energy.warnings)
 
 
 # --- energy and fees

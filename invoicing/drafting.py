@@ -28,7 +28,11 @@ BATCH = 250
 
 @dataclass(frozen=True, slots=True)
 class DraftResult:
-    """The bill of one contract and period, and what it changed; `invoice` is None where the organization pays."""
+    """The bill of one contract and period, and what it changed; `invoice` is None where the organization pays.
+
+    `gaps` and `correction` are warnings of their own kind: energy that is not known, and an issued invoice that comes
+    to something else than is due now.
+    """
 
     contract_id: int
     contract: str
@@ -39,6 +43,8 @@ class DraftResult:
     warnings: tuple[str, ...]
     expected: Change
     invoice: Change | None
+    gaps: tuple[str, ...] = ()
+    correction: str = ""
 
     def __str__(self) -> str:
         parts = [f"expected invoice {self.expected}"]
@@ -156,7 +162,9 @@ def _result(billed: Bill, stored: Stored) -> DraftResult:
         currency=billed.currency.code,
         total=billed.total,
         lines=billed.lines,
-        warnings=(*billed.warnings, *stored.warnings),
+        warnings=(*billed.warnings, *filter(None, [stored.correction])),
         expected=stored.expected,
         invoice=stored.invoice,
+        gaps=billed.gaps,
+        correction=stored.correction,
     )

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.db.models import Q
 
+from core.cure import CureState
 from core.models import BillingPeriod, Clause, Contract, RuleOutput
 from core.periods import Period, PeriodKind, parse_period
 from invoicing.agreement import Agreement
@@ -95,7 +96,7 @@ def _meters(agreements: Sequence[Agreement]) -> dict[int, list[int]]:
 def _verdicts(agreements: Sequence[Agreement]) -> dict[int, list[RuleOutput]]:
     """Verdicts in force on periods that end in the billing period of each contract."""
     around = _around([each.whole for each in agreements])
-    rows = (
+    rows = list(
         RuleOutput.objects.filter(
             clause__contract__in=[each.contract.pk for each in agreements],
             superseded_at=None,
@@ -107,6 +108,12 @@ def _verdicts(agreements: Sequence[Agreement]) -> dict[int, list[RuleOutput]]:
         .defer("metadata_detail", "clause__raw_text", "clause__normalized_payload", "clause__summary")
         .order_by("clause_id", "period_start")
     )
+    # Once a cure has begun, the explanation says whether damages rest meanwhile.
+    begun = [row for row in rows if row.default_event and row.default_event.cure_state != CureState.OBSERVED]
+    if begun:
+        details = RuleOutput.objects.in_bulk([row.pk for row in begun])
+        for row in begun:
+            row.metadata_detail = details[row.pk].metadata_detail
     found: dict[int, list[RuleOutput]] = defaultdict(list)
     for row in rows:
         found[row.clause.contract_id].append(row)

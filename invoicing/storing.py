@@ -35,11 +35,14 @@ _LineItem = TypeVar("_LineItem", ExpectedInvoiceLineItem, InvoiceLineItem)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of the documents of one bill; `invoice` is None where the organization pays."""
+    """What became of the documents of one bill; `invoice` is None where the organization pays.
+
+    `correction` says that something else was invoiced than is due now.
+    """
 
     expected: Change
     invoice: Change | None = None
-    warnings: tuple[str, ...] = ()
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,11 @@ def store(bills: Sequence[Bill], *, dry_run: bool) -> list[Stored]:
         if contract not in issued:
             return Stored(expected[contract], own.get(contract))
         before = sum((invoiced[invoice.pk] for invoice in issued[contract]), Decimal(0))
-        warnings: tuple[str, ...] = ()
+        correction = ""
         if before != bill.total:
             said, due = show(before, bill.currency.code), show(bill.total, bill.currency.code)
-            warnings = (f"{said} is invoiced and {due} is due: a correction is needed",)
-        return Stored(expected[contract], Change.ISSUED, warnings)
+            correction = f"{said} is invoiced and {due} is due: a correction is needed"
+        return Stored(expected[contract], Change.ISSUED, correction)
 
     return [stored(bill) for bill in bills]
 

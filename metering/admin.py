@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.errors import SealingError
-from core.screens import EndlessScreen, Screen, ScreenForm, register_rest
+from core.screens import Account, EndlessScreen, Screen, ScreenForm, register_rest
 from core.sealing import METHOD, reseal, seal
 from metering.models import (
     IngestionLog,
@@ -17,6 +17,8 @@ from metering.models import (
     Meter,
     MeterAggregate,
     MeterReading,
+    ReadingArchive,
+    ReadingArchiveFile,
     ReadingChange,
     RejectedReading,
 )
@@ -194,7 +196,7 @@ class IngestionLogScreen(Screen):
 
 
 @admin.register(ReadingChange)
-class ReadingChangeScreen(EndlessScreen):
+class ReadingChangeScreen(Account, EndlessScreen):
     list_display = ("changed_at", "meter", "period_start", "period_end", "rows_new", "rows_replaced", "aggregated_at")
     list_filter = (("aggregated_at", admin.EmptyFieldListFilter),)
     search_fields = ("meter__project__name",)
@@ -202,11 +204,13 @@ class ReadingChangeScreen(EndlessScreen):
 
 
 @admin.register(RejectedReading)
-class RejectedReadingScreen(EndlessScreen):
+class RejectedReadingScreen(Account, EndlessScreen):
     list_display = ("ingestion_log", "line", "column_name", "value", "cause")
     list_filter = ()
     search_fields = ()
     ordering = ("-pk",)
 
+
+admin.site.register([ReadingArchive, ReadingArchiveFile], Account)
 
 register_rest("metering")

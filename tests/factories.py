@@ -47,6 +47,7 @@ from core.models import (
     Event,
     EventType,
     Notification,
+    NotificationMail,
     NotificationType,
     Organization,
     Project,
@@ -59,6 +60,7 @@ from core.models import (
 from invoicing.issuing import verify_and_issue
 from invoicing.models import (
     ClauseTariff,
+    CloseStatus,
     ComparisonTolerance,
     ExchangeRate,
     ExpectedInvoiceHeader,
@@ -70,11 +72,14 @@ from invoicing.models import (
     InvoiceHeader,
     InvoiceLineItem,
     InvoiceLineItemType,
+    InvoiceNotice,
     InvoiceSeries,
     InvoiceStatusChange,
     InvoiceTax,
     MarketPrice,
     MarketPriceType,
+    MonthClose,
+    NoticeKind,
     PriceIndex,
     PriceIndexValue,
     ReceivedInvoiceHeader,
@@ -381,6 +386,16 @@ class NotificationFactory(DjangoModelFactory[Notification]):
     organization = SelfAttribute("default_event.organization")
     project = SelfAttribute("default_event.project")
     notification_type = SubFactory(NotificationTypeFactory)
+
+
+class NotificationMailFactory(DjangoModelFactory[NotificationMail]):
+    class Meta:
+        model = NotificationMail
+
+    notification = SubFactory(NotificationFactory)
+    recipients = ("desk@example.com",)
+    attempts = 1
+    claimed_at = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 # Equipment and meters
@@ -772,6 +787,32 @@ class InvoiceTaxFactory(DjangoModelFactory[InvoiceTax]):
     vat_category = SelfAttribute("tax_rule.vat_category")
     base_total_amount = Decimal(0)
     tax_total_amount = Decimal(0)
+
+
+class InvoiceNoticeFactory(DjangoModelFactory[InvoiceNotice]):
+    class Meta:
+        model = InvoiceNotice
+
+    invoice_header = SubFactory(InvoiceHeaderFactory)
+    notification = SubFactory(
+        NotificationFactory,
+        organization=SelfAttribute("..invoice_header.contract.organization"),
+        project=SelfAttribute("..invoice_header.project"),
+        default_event=None,
+    )
+    kind = NoticeKind.READY
+
+
+class MonthCloseFactory(DjangoModelFactory[MonthClose]):
+    class Meta:
+        model = MonthClose
+
+    contract = SubFactory(ContractFactory)
+    billing_period = SubFactory(BillingPeriodFactory)
+    status = CloseStatus.CLOSED
+    problems = ()
+    notes = ()
+    content_hash = "0" * 64
 
 
 class InvoiceStatusChangeFactory(DjangoModelFactory[InvoiceStatusChange]):

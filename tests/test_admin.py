@@ -17,8 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.models import DefaultEvent, Organization, User
-from core.screens import PROSE, Screen, readable
-from invoicing.models import InvoiceHeader, InvoiceLineItem, InvoiceStatus, InvoiceStatusChange
+from core.screens import PROSE, Account, Screen, readable
+from invoicing.models import InvoiceHeader, InvoiceLineItem, InvoiceStatus
 from metering.models import MeterReading
 from tests.factories import (
     ClauseFactory,
@@ -44,9 +44,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_server]
 
 MODELS = [model for label in ("core", "metering", "invoicing") for model in apps.get_app_config(label).get_models()]
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-# Of the others the database writes the rows, and keeps them.
+ACCOUNTS = [model for model in MODELS if isinstance(admin.site._registry[model], Account)]
+every_account = pytest.mark.parametrize("model", ACCOUNTS, ids=lambda model: model.__name__)
 every_written_model = pytest.mark.parametrize(
-    "model", [model for model in MODELS if model is not InvoiceStatusChange], ids=lambda model: model.__name__
+    "model", [model for model in MODELS if model not in ACCOUNTS], ids=lambda model: model.__name__
 )
 
 # An answer of the test client, which carries the context of its templates.
@@ -253,6 +254,17 @@ def test_who_may_only_look_sees_the_row_and_cannot_write_it(client: Client, mode
     assert page.status_code == 200
     assert b'name="_save"' not in page.content
     assert client.post(address(model, "change", row.pk), {}).status_code == 403
+
+
+@every_account
+def test_what_the_program_notes_is_read_and_never_typed(office: Client, model: type[models.Model]) -> None:
+    (row,) = make(model)
+    page = office.get(address(model, "change", row.pk))
+    assert page.status_code == 200
+    assert b'name="_save"' not in page.content
+    for place in (address(model, "add"), address(model, "change", row.pk), address(model, "delete", row.pk)):
+        assert office.post(place, {"post": "yes"}).status_code == 403
+    assert model._default_manager.filter(pk=row.pk).exists()
 
 
 # What the database refuses

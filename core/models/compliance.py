@@ -1,5 +1,6 @@
 """Events, defaults, verdicts and notices."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
@@ -290,3 +291,38 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.description or f"notice {self.pk}"
+
+
+class NotificationMail(models.Model):
+    """The mail of a notice to the people of its organization; the row is made before the mail is sent."""
+
+    notification = models.OneToOneField(Notification, models.PROTECT, related_name="mail", primary_key=True)
+    recipients = ArrayField(models.CharField())
+    attempts = models.IntegerField()
+    claimed_at = models.DateTimeField(help_text="When sending began; without an end it is not known whether it came.")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(null=True, blank=True, help_text="Why the mail server did not take it.")
+
+    class Meta:
+        db_table = "notification_mail"
+        db_table_comment = (
+            "Fact: the mail of a notice: begun, and then sent, refused with a problem, or of unknown end."
+        )
+        constraints = [
+            models.CheckConstraint(condition=models.Q(attempts__gte=1), name="chk_notification_mail_attempts"),
+            models.CheckConstraint(condition=~models.Q(recipients=[]), name="chk_notification_mail_recipients"),
+            models.CheckConstraint(
+                condition=models.Q(sent_at__isnull=True) | models.Q(problem__isnull=True),
+                name="chk_notification_mail_sent",
+            ),
+        ]
+        indexes = [
+            NamedIndex(
+                fields=["notification"],
+                name="idx_notification_mail_unsent",
+                condition=models.Q(sent_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"mail of notice {self.pk}"

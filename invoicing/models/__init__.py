@@ -1,5 +1,6 @@
 """Money: tariffs, prices, invoices and their comparison."""
 
+from invoicing.models.closing import CloseStatus, InvoiceNotice, MonthClose, NoticeKind
 from invoicing.models.comparison import (
     ComparisonTolerance,
     InvoiceComparison,
@@ -39,6 +40,7 @@ from invoicing.models.tariffs import ClauseTariff, TariffStatus, TariffType
 
 __all__ = [
     "ClauseTariff",
+    "CloseStatus",
     "ComparisonTolerance",
     "DocumentType",
     "ExchangeRate",
@@ -52,12 +54,15 @@ __all__ = [
     "InvoiceHeader",
     "InvoiceLineItem",
     "InvoiceLineItemType",
+    "InvoiceNotice",
     "InvoiceSeries",
     "InvoiceStatus",
     "InvoiceStatusChange",
     "InvoiceTax",
     "MarketPrice",
     "MarketPriceType",
+    "MonthClose",
+    "NoticeKind",
     "PriceIndex",
     "PriceIndexValue",
     "ReceivedInvoiceHeader",

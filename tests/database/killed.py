@@ -42,9 +42,11 @@ def main(at: str, *arguments: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "frontier.settings")
     watch = Watch(float(at))
     connection_created.connect(watch.follow)
-    execute_from_command_line(["manage.py", *arguments])
-    if not watch.at:
-        Path(os.environ["COUNT"]).write_text(str(watch.sent))
+    try:
+        execute_from_command_line(["manage.py", *arguments])
+    finally:
+        if not watch.at:
+            Path(os.environ["COUNT"]).write_text(str(watch.sent))
 
 
 if __name__ == "__main__":

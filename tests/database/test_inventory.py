@@ -48,9 +48,12 @@ LATER_TABLES = {
     "price_index": "indexed prices follow what others publish",
     "price_index_value": "an index is revised, and each publication stays",
     "file_mapping": "how the files of a source are read is saved once",
+    "invoice_notice": "of each invoice people are told once",
     "invoice_series": "numbers of issued documents have no gap",
     "invoice_status_change": "who verified, issued, disputed or settled an invoice is known",
     "invoice_tax": "taxes of an issued invoice stay as they were computed",
+    "month_close": "a month is closed, or parked for a reason",
+    "notification_mail": "each notice is mailed once",
     "reading_archive": "months of readings leave the database with proof",
     "reading_archive_file": "an archive has a file for each organization",
     "reading_change": "what rests on changed readings is computed anew, and nothing else",
@@ -74,7 +77,10 @@ LATER_POLICIES = {
     ("file_mapping", "file_mapping_service_policy", "ALL"),
     *(
         (table, f"{table}_{group}_policy", command)
-        for table in ("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule")
+        for table in (
+            *("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule"),
+            *("invoice_notice", "month_close", "notification_mail"),
+        )
         for group, command in (("org", "SELECT"), ("service", "ALL"))
     ),
     ("reading_archive", "reading_archive_service_policy", "ALL"),

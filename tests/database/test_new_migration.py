@@ -378,3 +378,11 @@ def assert_repeatable(sql: Path, database: Database) -> None:
     once = catalog()
     run_psql(database, sql)
     assert before != once == catalog()
+
+
+@pytest.mark.django_db
+def test_a_condition_that_ends_with_null_stays_whole() -> None:
+    said = drafting.layout(
+        'CREATE TABLE "mail" ("sent_at" date NULL, CHECK (("sent_at" IS NOT NULL OR "why" IS NULL)))'
+    )
+    assert said == "CREATE TABLE mail (\n    sent_at date,\n    CHECK ((sent_at IS NOT NULL OR why IS NULL))\n)"

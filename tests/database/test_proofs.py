@@ -57,6 +57,7 @@ ONLY_IN_FILES: dict[Key, str] = {
             *("comparison_tolerance", "file_mapping", "ingestion_log", "integration_credential", "integration_site"),
             *("reading_archive_file", "reading_change", "rejected_reading"),
             *("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule"),
+            *("invoice_notice", "month_close", "notification_mail"),
         )
         for group in ("org", "service")
     },
@@ -133,6 +134,7 @@ UNLIKE: dict[Key, tuple[str, str, str]] = {
             *("reading_archive", "reading_archive_file", "reading_change", "rejected_reading"),
             *("exchange_rate", "holiday", "holiday_calendar", "price_index", "price_index_value"),
             *("invoice_series", "invoice_status_change", "invoice_tax", "tax_rule"),
+            *("invoice_notice", "month_close", "notification_mail"),
         )
     },
     ("table", "meter_reading"): ("TABLE PARTITION BY RANGE (reading_timestamp)", "TABLE", PARTITIONED),

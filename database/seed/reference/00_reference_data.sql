@@ -164,6 +164,7 @@ INSERT INTO notification_type AS stored (code, name, description) VALUES
     ('FORCE_MAJEURE_NOTICE', 'Force majeure notice', 'Claims relief for a force majeure event.'),
     ('OUTAGE_NOTICE',        'Outage notice',        'Announces a planned outage.'),
     ('PAYMENT_REMINDER',     'Payment reminder',     'Reminds of an invoice that is due.'),
+    ('INVOICE_READY',        'Invoice ready',        'An invoice is drafted and waits to be verified.'),
     ('INVOICE_DISPUTE',      'Invoice dispute',      'Disputes a received invoice.'),
     ('DATA_GAP_ALERT',       'Data gap alert',       'Readings are missing, so a clause cannot be judged.')
 ON CONFLICT (code) DO UPDATE
