@@ -49,7 +49,7 @@ DOMAINS: dict[str, tuple[str, str]] = {
     "Compliance": (
         "#B4532A",
         "event_type event default_event_type default_event cure_step rule_output_type rule_output damages_ledger"
-        " notification_type notification notification_mail",
+        " notification_type notification notification_mail invoice_notice",
     ),
     "Metering": (
         "#0F766E",
@@ -72,7 +72,7 @@ DOMAINS: dict[str, tuple[str, str]] = {
     "Invoicing": (
         "#A23B5A",
         "invoice_line_item_type expected_invoice_header expected_invoice_line_item invoice_header invoice_line_item"
-        " invoice_series tax_rule invoice_tax invoice_status_change invoice_notice month_close"
+        " invoice_series tax_rule invoice_tax invoice_status_change month_close"
         " received_invoice_header received_invoice_line_item invoice_comparison invoice_comparison_line_item"
         " comparison_tolerance",
     ),

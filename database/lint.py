@@ -28,7 +28,7 @@ from database.phrases import (
 from database.tokens import Kind, scan
 
 # The newest file that every database has. What locks or loses much is only said of later ones.
-SETTLED = 25
+SETTLED = 29
 # Tables that grow with contracts, not with time; like lookups they are read and written anew in a moment.
 FEW_ROWS = frozenset(
     {

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     operations = [
         database.operations.RunSQLFile(
             file_name="028_time_ledger.sql",
-            sha256="98d8051cc35e2c78885b47de664bf81b8754b97b122bfed72eaa497814853dfc",
+            sha256="6a640d42c4fb6c375d1c0f2d1b6ef1b5d3dbbba407293719ece663a9d7b7282f",
             state_operations=[
                 migrations.CreateModel(
                     name="CureStep",
@@ -148,14 +148,22 @@ class Migration(migrations.Migration):
                 migrations.AddConstraint(
                     model_name="project",
                     constraint=models.CheckConstraint(
+                        condition=models.Q(("latitude__range", (-90, 90))), name="project_latitude_check"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="project",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("longitude__range", (-180, 180))), name="project_longitude_check"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="project",
+                    constraint=models.CheckConstraint(
                         condition=models.Q(
-                            ("latitude__range", (-90, 90)),
-                            ("longitude__range", (-180, 180)),
-                            models.Q(
-                                models.Q(("latitude__isnull", True), ("longitude__isnull", True)),
-                                models.Q(("latitude__isnull", False), ("longitude__isnull", False)),
-                                _connector="OR",
-                            ),
+                            models.Q(("latitude__isnull", True), ("longitude__isnull", True)),
+                            models.Q(("latitude__isnull", False), ("longitude__isnull", False)),
+                            _connector="OR",
                         ),
                         name="project_place_check",
                     ),

@@ -30,12 +30,11 @@ class Project(models.Model):
         db_table_comment = "Fact: a power plant, or several under the same contracts."
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="project_organization_id_name_key"),
+            models.CheckConstraint(condition=models.Q(latitude__range=(-90, 90)), name="project_latitude_check"),
+            models.CheckConstraint(condition=models.Q(longitude__range=(-180, 180)), name="project_longitude_check"),
             models.CheckConstraint(
-                condition=models.Q(latitude__range=(-90, 90), longitude__range=(-180, 180))
-                & (
-                    models.Q(latitude__isnull=True, longitude__isnull=True)
-                    | models.Q(latitude__isnull=False, longitude__isnull=False)
-                ),
+                condition=models.Q(latitude__isnull=True, longitude__isnull=True)
+                | models.Q(latitude__isnull=False, longitude__isnull=False),
                 name="project_place_check",
             ),
         ]

@@ -11,10 +11,13 @@ ALTER TABLE project
     ADD COLUMN IF NOT EXISTS country     varchar,
     ADD COLUMN IF NOT EXISTS grid_region varchar;
 ALTER TABLE project
+    DROP CONSTRAINT IF EXISTS project_latitude_check,
+    ADD CONSTRAINT project_latitude_check CHECK (latitude BETWEEN -90 AND 90),
+    DROP CONSTRAINT IF EXISTS project_longitude_check,
+    ADD CONSTRAINT project_longitude_check CHECK (longitude BETWEEN -180 AND 180),
     DROP CONSTRAINT IF EXISTS project_place_check,
     ADD CONSTRAINT project_place_check CHECK (
-        latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180
-        AND (latitude IS NULL AND longitude IS NULL OR latitude IS NOT NULL AND longitude IS NOT NULL)
+        latitude IS NULL AND longitude IS NULL OR latitude IS NOT NULL AND longitude IS NOT NULL
     );
 
 ALTER TABLE meter ADD COLUMN IF NOT EXISTS rated_power_kw numeric(24, 9);

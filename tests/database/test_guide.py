@@ -34,7 +34,7 @@ MISSING: frozenset[str] = frozenset()
 EDITED = {
     "metering/models/meters.py": r"s/^    unit = models.CharField(null=True, blank=True)$/&\n"
     r"    colour = models.CharField(null=True, blank=True)/",
-    "database/migrations/026_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
+    "database/migrations/030_add_meter_colour.sql": "1s/.*/-- Keeps the colour of a meter, by which fitters find it./",
     ".env.local": "s/^FRONTIER_ENV=.*/FRONTIER_ENV=development/",
 }
 
@@ -125,7 +125,7 @@ def test_every_command_line_of_the_guide_runs_in_its_order(machine: Machine) -> 
         machine.run(lines)
     assert machine.run("git status --short --untracked-files=no") == ""
     assert machine.run("git log origin/main --format=%s").splitlines() == [
-        "database: Take the snapshot v3.4.",
+        "database: Take the snapshot v3.5.",
         "metering: Keep the colour of a meter.",
         "start",
     ]
