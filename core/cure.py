@@ -92,8 +92,9 @@ def cure_deadline(
 ) -> datetime:
     """The end of the last day to cure, in the contract's zone; the day of the notice does not count.
 
-    Days are counted as Regulation (EEC, Euratom) 1182/71, article 3(1) and (2)(b), counts them. Business days are
-    Monday to Friday without holidays.
+    Days are counted as Regulation (EEC, Euratom) 1182/71, article 3(1) and (2)(b), counts them. Its article 3(4), by
+    which a period that ends on a weekend or holiday ends with the next working day, is not applied: a clause that wants
+    that counts business days. These are Monday to Friday without holidays.
     """
     if days < 1:
         raise CureError(f"a time to cure has one day at least, not {days}")

@@ -58,7 +58,7 @@ def sun_elevation(at: datetime, latitude: float, longitude: float) -> float:
 
 
 def clear_sky_wm2(elevation: float) -> float:
-    """Global horizontal irradiance under a clear sky: Haurwitz 1945, in the form that pvlib.clearsky.haurwitz has."""
+    """Global horizontal irradiance under a clear sky, in W/m2: Haurwitz, as `pvlib.clearsky.haurwitz` has it."""
     height = sin(radians(elevation))
     return 1098.0 * height * exp(-0.059 / height) if height > 0 else 0.0
 

@@ -2,7 +2,9 @@
 
 What a unit did comes first, why comes second. Readings tell its state; verified events, faults and grid events are
 the causes. `PRIORITY` says for each state which causes can explain it, the first one that is there winning. The
-categories are those of IEC TS 63019, which prescribes no contractual formula: which of them count is the clause's.
+categories follow clause 5 of IEC TS 63019:2019 (in service, partial capability, requested shutdown, out of electrical
+specification, scheduled maintenance, forced outage, force majeure, information unavailable) under the names that
+contracts use. By its scope it does not say how availability is calculated: which categories count is the clause's.
 
 Availability is an exact fraction of whole seconds. It is None where no second counts: no time is not 0 %.
 """

@@ -75,7 +75,7 @@ def test_every_other_step_is_refused(state: CureState, step: CureStepKind) -> No
 def test_the_day_of_the_notice_does_not_count(
     days: int, calendar: CureCalendar, holidays: list[date], last_day: date
 ) -> None:
-    """Regulation (EEC, Euratom) 1182/71, article 3: from the day after, to the end of the last day."""
+    """Regulation (EEC, Euratom) 1182/71, article 3(1) and (2)(b): from the day after, to the end of the last day."""
     phoenix = zone("America/Phoenix")
     deadline = cure_deadline(NOTICE, days, calendar, phoenix, holidays)
     assert (deadline - timedelta.resolution).astimezone(phoenix).date() == last_day

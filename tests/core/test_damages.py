@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ClauseError
+from core.money import round_money
 from core.payloads import PerformanceGuaranteePayload, read_as
 from core.periods import parse_period
 from core.rules import (
@@ -83,8 +84,28 @@ def test_damages_per_point(short: str, keys: Payload, amount: str) -> None:
     [("100", 100), ("98", 100), ("97", 98), ("84", 72), ("70", 44), ("69.999999", 0), ("0", 0)],
 )
 def test_the_availability_adjustment_drops_from_44_percent_to_nothing(achieved: str, percent_paid: int) -> None:
-    """The clause of formulas.md, section 4.2: the discontinuity at 70 % is intended and not smoothed."""
+    """The clause of formulas.md, section 4.2: the discontinuity at 70 % is intended and not smoothed.
+
+    lawinsider.com/clause/availability-adjustment has it in the same words.
+    """
     keys: Payload = {"ld_method": "piecewise_multiplier", "ld_multiplier_schedule": AVAILABILITY_ADJUSTMENT}
+    assert owed(achieved, **keys) == 10 * Decimal(100 - percent_paid)
+
+
+@pytest.mark.parametrize(
+    "achieved, percent_paid", [("100", 100), ("96", 100), ("95", 98), ("78", 64), ("60", 28), ("59.999999", 0)]
+)
+def test_the_availability_adjustment_of_other_months_reaches_to_60_percent(achieved: str, percent_paid: int) -> None:
+    """lawinsider.com/clause/non-availability-discount, non-summer months of two power purchase agreements.
+
+    100 % from 96 %, 100 % - [(96 % - Availability) * 2] down to 60 %, and 0 below.
+    """
+    schedule = [
+        {"from_percent": 0, "multiplier_percent": 0, "slope": 0},
+        {"from_percent": 60, "multiplier_percent": 28, "slope": 2},
+        {"from_percent": 96, "multiplier_percent": 100, "slope": 0},
+    ]
+    keys: Payload = {"ld_method": "piecewise_multiplier", "ld_multiplier_schedule": schedule}
     assert owed(achieved, **keys) == 10 * Decimal(100 - percent_paid)
 
 
@@ -135,8 +156,8 @@ def test_a_guarantee_may_agree_on_no_payment() -> None:
     assert own(shortfall_formula_type="none") is None
 
 
-def test_lost_revenue_is_energy_at_the_tariff() -> None:
-    """max(0, 0.97 - 0.95) * (95,000 + 5,000) kWh * 0.05: formulas.md, section 4.5."""
+def lost_revenue(actual_wh: int, lost_wh: int) -> Decimal | None:
+    """What a guarantee of 97 % by energy costs at 0.05 the kWh."""
     guarantee = AvailabilityTerms.from_payload(
         {
             "threshold": 97,
@@ -150,8 +171,24 @@ def test_lost_revenue_is_energy_at_the_tariff() -> None:
         },
         clause="4.1",
     )
-    found = judge(guarantee, None, energy_based(Decimal(95_000_000), Decimal(5_000_000)), NOVEMBER)
-    assert found.ld_amount == Decimal("100.00")
+    return judge(guarantee, None, energy_based(Decimal(actual_wh), Decimal(lost_wh)), NOVEMBER).ld_amount
+
+
+def test_lost_revenue_is_energy_at_the_tariff() -> None:
+    """max(0, 0.97 - 0.95) * (95,000 + 5,000) kWh * 0.05: formulas.md, section 4.5."""
+    assert lost_revenue(95_000_000, 5_000_000) == Decimal("100.00")
+
+
+@pytest.mark.parametrize("actual, lost", [(95_000_000, 5_000_000), (61_234_567, 38_000_001), (1, 999_999_999)])
+def test_lost_revenue_is_what_is_short_of_a_published_baseline(actual: int, lost: int) -> None:
+    """markettransfer.info/clause/availability-guarantee-liquidated-damages, a wind service agreement.
+
+    LD rate * (production baseline - measured production), the baseline being measured production * availability
+    guarantee / availability. With availability by energy that is the same amount by another way.
+    """
+    availability = Fraction(actual, actual + lost)
+    baseline = Fraction(actual) * Fraction(97, 100) / availability
+    assert lost_revenue(actual, lost) == round_money(Fraction("0.05") * (baseline - actual) / 1000, 2)
 
 
 @pytest.mark.parametrize("days, amount", [("3", "0.00"), ("10", "25000.00"), ("400", "300000.00")])

@@ -25,10 +25,30 @@ def day(year: int, month: int, first: int) -> Period:
 
 
 def test_the_sun_of_meeus() -> None:
-    """Jean Meeus, Astronomical Algorithms, 2nd edition, examples 25.a (declination) and 28.b (equation of time)."""
+    """Jean Meeus, Astronomical Algorithms, 2nd edition, examples 25.a (declination) and 28.b (equation of time).
+
+    The apparent declination is -7.78507 degrees and the equation 13 minutes 42.7 seconds.
+    """
     declination, minutes = _declination_and_equation_of_time(datetime(1992, 10, 13, tzinfo=UTC))
     assert declination == pytest.approx(-7.78507, abs=0.001)
     assert minutes == pytest.approx(13 + 42.7 / 60, abs=0.02)
+
+
+def test_the_sun_stands_where_the_published_example_of_nrel_has_it() -> None:
+    """NREL/TP-560-34302, appendix A.5: 17 October 2003, 12:30:30 at UTC-7, 39.742476 north, 105.1786 west.
+
+    The elevation without refraction is 39.872046 degrees, which pvlib's tests hold as well.
+    """
+    at = datetime(2003, 10, 17, 19, 30, 30, tzinfo=UTC)
+    assert sun_elevation(at, 39.742476, -105.1786) == pytest.approx(39.872046, abs=0.005)
+
+
+def test_the_longest_day_of_greenwich_is_that_of_the_calculator_whose_equations_these_are() -> None:
+    """NOAA's Solar Calculator, 20 June 2024, 51.4779 north, 0 east: sunrise at 03:43, sunset at 20:21 UTC."""
+    (light,) = daylight(day(2024, 6, 20), 51.4779, 0)
+    minute = timedelta(minutes=1)
+    assert abs(light.start - datetime(2024, 6, 20, 3, 43, tzinfo=UTC)) <= minute
+    assert abs(light.end - datetime(2024, 6, 20, 20, 21, tzinfo=UTC)) <= minute
 
 
 def test_at_an_equinox_the_sun_of_the_equator_stands_overhead_and_its_day_has_twelve_hours_and_seven_minutes() -> None:
@@ -46,9 +66,19 @@ def test_the_pole_has_a_day_and_a_night_of_half_a_year() -> None:
     assert daylight(december, 89, 15) == ()
 
 
-def test_haurwitz_gives_what_its_formula_gives_at_the_zenith() -> None:
-    assert clear_sky_wm2(90) == pytest.approx(1098 * 0.94271, abs=0.1)  # exp(-0.059) = 0.94271
-    assert clear_sky_wm2(-5) == 0
+@pytest.mark.parametrize(
+    "elevation, irradiance",
+    [
+        *((-20, 0), (-0.05, 0), (-0.001, 0), (5, 48.6298687941956), (10, 135.741748091813), (30, 487.894132885425)),
+        *((50, 778.766689344363), (90, 1035.09203253450)),
+    ],
+)
+def test_a_clear_sky_gives_what_pvlib_expects_of_it(elevation: float, irradiance: float) -> None:
+    """pvlib-python, tests/test_clearsky.py, test_haurwitz: its elevations and what it expects at them."""
+    assert clear_sky_wm2(elevation) == pytest.approx(irradiance, rel=1e-12)
+
+
+def test_useful_time_begins_where_a_clear_sky_gives_as_much_as_is_asked_for() -> None:
     assert clear_sky_wm2(useful_elevation(100)) == pytest.approx(100)
     assert useful_elevation(0) == SUNRISE_ELEVATION
     with pytest.raises(MeasurementError, match="no clear sky gives 2000"):

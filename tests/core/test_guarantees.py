@@ -63,7 +63,11 @@ def test_the_temperature_is_corrected_to_25_degrees() -> None:
 
 
 def test_the_capacity_factor_is_energy_over_rated_energy() -> None:
-    """CF = E / (P_AC T): 1,752 MWh of a MW in a year of 8,760 hours is 20 %."""
+    """CF = E / (P_AC T): 1,752 MWh of a MW in a year of 8,760 hours is 20 %.
+
+    US Energy Information Administration, "What is a capacity factor?" (tools/faqs, id 187): 5,000 MWh of it are 57 %.
+    """
+    assert round(capacity_factor(Decimal(5_000_000), Decimal(1000), 8760 * 3600), 2) == Fraction(57, 100)
     assert capacity_factor(Decimal(1_752_000), Decimal(1000), 8760 * 3600) == Fraction(1, 5)
     with pytest.raises(MeasurementError, match="above 0"):
         capacity_factor(Decimal(1), Decimal(1), 0)

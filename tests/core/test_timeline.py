@@ -176,7 +176,7 @@ def test_what_is_not_known_at_all_cannot_be_estimated() -> None:
 
 
 def test_the_two_modes_of_exclusion_differ() -> None:
-    """The formulas of SolarPower Europe with T_useful 100, T_down 15 and T_excl 10: 95/100 and 85/90."""
+    """The formulas of formulas.md, section 1, with T_useful 100, T_down 15 and T_excl 10: 95/100 and 85/90."""
     unit = {
         Slot(State.RUNNING, Category.IN_SERVICE): 85,
         Slot(State.STANDING, Category.FORCED_OUTAGE): 5,
@@ -193,6 +193,16 @@ def test_raw_availability_counts_the_night_and_not_what_nobody_knows() -> None:
     assert found.unknown == 900
     nothing = of_form(slots(silent=900), AvailabilityForm.RAW)
     assert nothing.share(ExclusionMode.REMOVE_FROM_PERIOD) is None
+
+
+def test_a_site_is_as_available_as_the_published_example_of_its_inverters() -> None:
+    """Inaccess, Availability at site level (insolar-support.inaccess.com, article 3000074407).
+
+    Two inverters of 1,500 kW and two of 1,000 kW, one of the small ones not producing: 80 %.
+    """
+    up, down = measurement(slots(running=900)), measurement(slots(standing=900))
+    found = capacity_weighted([up, up, up, down], [Decimal(power) for power in (1500, 1500, 1000, 1000)])
+    assert found.share(ExclusionMode.REMOVE_FROM_PERIOD) == Fraction(80, 100)
 
 
 def test_units_count_by_their_rated_power() -> None:

@@ -15,11 +15,15 @@ def terms(**payload: Any) -> PaymentTerms:
     return PaymentTerms.from_payload(TERMS | payload, "Payment")
 
 
-def test_simple_interest_is_that_of_the_prompt_payment_rule() -> None:
-    """5 CFR 1315.17 (b): $1,500 due on 1 April and paid on 11 April at 6.5 % over 360 days is $2.71."""
-    found = terms(late_interest_rate="6.5 %", late_interest_day_count="actual/360")
+@pytest.mark.parametrize("rate, expected", [("6.5 %", "2.71"), ("6.6 %", "2.75")])
+def test_simple_interest_is_that_of_the_prompt_payment_rule(rate: str, expected: str) -> None:
+    """5 CFR 1315.17: $1,500 due on 1 April and paid on 11 April at 6.5 % over 360 days is $2.71.
+
+    fiscal.treasury.gov/prompt-payment/interest.html works the same with .066 and comes to $2.75.
+    """
+    found = terms(late_interest_rate=rate, late_interest_day_count="actual/360")
     interest = late_interest(Decimal(1500), found, date(2026, 4, 1), date(2026, 4, 11), 2, "Payment")
-    assert interest == Decimal("2.71")
+    assert interest == Decimal(expected)
 
 
 @pytest.mark.parametrize("day_count, interest", [("actual/365", "1.00"), ("actual/360", "1.01")])

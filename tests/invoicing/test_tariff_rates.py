@@ -67,14 +67,16 @@ def test_contract_years_are_counted_from_one_anchor() -> None:
 CPI = {date(2025, 10, 1): Decimal("315.664"), date(2025, 11, 1): Decimal(320), date(2026, 10, 1): Decimal(330)}
 
 
-def test_an_escalated_price_follows_the_published_example_of_the_labour_statistics() -> None:
-    """US Bureau of Labor Statistics, "Using the Consumer Price Index for Escalation", January 1989, page 5.
+@pytest.mark.parametrize(("before", "now", "risen_to"), [("113.8", "118.5", "104.1"), ("229.815", "232.945", "101.4")])
+def test_an_escalated_price_follows_published_examples(before: str, now: str, risen_to: str) -> None:
+    """US Bureau of Labor Statistics, "Using the Consumer Price Index for Escalation", January 1989, page 5, as
+    lfpl.org/internet/inflation.htm quotes it: from 113.8 to 118.5 the index rose by 4.7 points, which is 4.1 percent.
 
-    From 113.8 to 118.5 the index rose by 4.7 points, which is 4.1 percent.
+    lawinsider.com/dictionary/base-index: from 229.815 to 232.945 by 3.130 points, which is 1.4 percent.
     """
-    index = Indexation("CPI", Decimal("113.8"))
-    rate = by_index(Decimal(100), index, date(1989, 1, 1), {date(1989, 1, 1): Decimal("118.5")}, Bounds(decimals=1))
-    assert rate.value == Decimal("104.1")
+    index = Indexation("CPI", Decimal(before))
+    rate = by_index(Decimal(100), index, date(1989, 1, 1), {date(1989, 1, 1): Decimal(now)}, Bounds(decimals=1))
+    assert rate.value == Decimal(risen_to)
 
 
 def test_weights_move_only_their_share() -> None:
