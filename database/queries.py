@@ -340,7 +340,7 @@ def _harmless(cell: object) -> str:
 
 
 def is_number(cell: object) -> bool:
-    return isinstance(cell, int | Decimal) and not isinstance(cell, bool)
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
 
 
 def show(cell: object) -> str:

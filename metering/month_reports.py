@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from database.management import Exit
+from database.queries import csv_text
 from metering.archive import Restored
 from metering.maintenance import Maintenance, Status
 from metering.months import Standing
@@ -86,8 +87,8 @@ def report_restored(restored: Sequence[Restored]) -> Report:
 
 
 def report_answer(rows: pl.DataFrame) -> Report:
-    """The rows of an answer, for people as CSV."""
-    return Report(rows.write_csv().splitlines(), {"rows": rows.to_dicts()})
+    """The rows of an answer, for people as CSV that a spreadsheet may open."""
+    return Report(csv_text(rows.columns, rows.iter_rows()).splitlines(), {"rows": rows.to_dicts()})
 
 
 def _state(standing: Standing) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.damages_ledger import contract_year_start, operating_year
+from core.models import Contract
 from invoicing.errors import TariffError
 from invoicing.tariffs.clock import Clock, ClockKind
 from invoicing.tariffs.demand import BilledDemand, billed_demand, measure_demand
@@ -60,6 +62,16 @@ def test_contract_years_are_counted_from_one_anchor() -> None:
     days = (date(2024, 2, 29), date(2025, 2, 28), date(2025, 3, 1), date(2028, 2, 29), date(2020, 1, 1))
     assert [contract_year(day, begins) for day in days] == [1, 1, 2, 5, 1]
     assert [anniversary(begins, years) for years in (1, 4)] == [date(2025, 3, 1), date(2028, 2, 29)]
+
+
+@pytest.mark.parametrize("begins", [date(2024, 2, 29), date(2023, 3, 1), date(2023, 12, 31), date(2024, 1, 1)])
+def test_guarantees_and_tariffs_count_the_same_contract_years(begins: date) -> None:
+    contract = Contract(effective_date=begins)
+    for number in range(9 * 365):
+        day = begins + timedelta(days=number)
+        year = contract_year(day, begins)
+        assert operating_year(contract, day) == year
+        assert contract_year_start(contract, day) == anniversary(begins, year - 1)
 
 
 # --- indices

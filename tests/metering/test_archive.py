@@ -28,6 +28,7 @@ from metering.archive import (
 )
 from metering.errors import MeteringError
 from metering.maintenance import maintain
+from metering.month_reports import report_answer
 from metering.months import ArchiveState, Month, MonthArchived, MonthError
 from metering.partitions import ensure_months
 from metering.standings import read_standing
@@ -280,6 +281,11 @@ def test_archived_months_are_asked_where_they_lie(own: None, installed: bool, mo
     assert answer["energy_wh"] == Decimal(2 * sum(range(96)))
     assert answer["last"].astimezone(UTC) == june.start + timedelta(hours=23, minutes=45)
     assert query(question, [MAY]).rows()[0][0] == 96
+
+
+def test_an_answer_that_a_spreadsheet_would_calculate_is_harmless_in_csv() -> None:
+    answer = pl.DataFrame({"device": ["=1+1", "A"], "wh": [Decimal(-1), None], "mean": [-0.5, 1.0]})
+    assert report_answer(answer).lines == ["device,wh,mean", "'=1+1,-1,-0.5", "A,,1.0"]
 
 
 def test_months_of_different_columns_are_asked_together(own: None) -> None:

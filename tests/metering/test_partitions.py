@@ -60,6 +60,12 @@ def test_the_months_have_bounds_of_utc_and_no_gap() -> None:
     ]
 
 
+def test_no_table_has_a_partition_for_all_that_fits_nowhere_else() -> None:
+    """Such a partition swallows misdated rows, and forbids to detach others while they are read."""
+    assert rows("SELECT partrelid::regclass FROM pg_partitioned_table WHERE partdefid <> 0") == []
+    assert rows("SELECT count(*) FROM pg_partitioned_table WHERE partrelid = 'meter_reading'::regclass") == [(1,)]
+
+
 def test_who_needs_no_new_month_waits_for_nobody_who_makes_one() -> None:
     other = connection.copy()
     try:
