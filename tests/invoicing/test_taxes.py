@@ -34,6 +34,23 @@ def test_tax_is_rounded_once_for_each_category_and_not_for_each_line() -> None:
     assert [tax.amount for tax in assessment.taxes] == [Decimal("0.07")]
 
 
+def test_the_breakdown_is_that_of_an_example_of_the_committee() -> None:
+    """CEN/TC 434, eInvoicing-EN16931, ubl/examples/ubl-tc434-example1.xml: sixteen lines at 6 %, four at 21 %.
+
+    The first sum to 183.23 with 10.99 of VAT, the others to 46.37 with 9.74; together 20.73.
+    """
+    at_6 = "19.90 9.85 8.29 14.46 35.00 35.00 10.65 1.55 14.37 8.29 16.58 9.95 3.30 3.90 102.12 -109.98"
+    lines = [line(amount) for amount in at_6.split()]
+    lines += [line(amount, "FIXED_FEE") for amount in ("10.80", "7.60", "9.34", "18.63")]
+    rules = [rule("vat", "0.06", code="6"), rule("vat", "0.21", code="21", line_type="FIXED_FEE", number=2)]
+    assessment = assess(lines, rules, 2)
+    assert {tax.terms.code: (tax.base_amount, tax.amount) for tax in assessment.taxes} == {
+        "6": (Decimal("183.23"), Decimal("10.99")),
+        "21": (Decimal("46.37"), Decimal("9.74")),
+    }
+    assert assessment.added == Decimal("20.73")
+
+
 def test_a_rule_for_a_type_of_line_goes_before_the_rule_for_all() -> None:
     exempt = rule("vat", "0", category="E", line_type="LD_CREDIT", number=2)
     assessment = assess([line("100"), line("-20", "LD_CREDIT")], [rule("vat", "0.19"), exempt], 2)
