@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -396,6 +396,17 @@ def test_without_data_there_is_no_default(contract: Contract) -> None:
     assert "no information" in str(output.description)
     assert not DefaultEvent.objects.exists()
     assert not Notification.objects.exists()
+
+
+def test_a_query_that_fails_is_an_error_and_no_verdict(contract: Contract) -> None:
+    guarantee(contract)
+    november(contract, down=[3])
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE meter_reading RENAME COLUMN irradiance_wm2 TO sun")
+    with pytest.raises(ProgrammingError, match="irradiance_wm2"), transaction.atomic():
+        evaluate(contract, NOVEMBER)
+    assert not RuleOutput.objects.exists()
+    assert not DefaultEvent.objects.exists()
 
 
 def test_gaps_that_could_turn_the_verdict_leave_it_open(contract: Contract) -> None:
