@@ -198,7 +198,8 @@ def test_the_month_to_compare_with_has_damages_and_a_reason_to_stay_open(
     assert all(rows(query) for query in PARTS.values())
 
 
-@pytest.mark.parametrize("seed", range(rounds(100, 2)))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(rounds(full=100, sample=2)))
 def test_readings_in_any_order_repeated_late_and_cut_otherwise_close_the_month_alike(
     meters: tuple[Meter, Meter], tmp_path: Path, seed: int
 ) -> None:
