@@ -161,15 +161,14 @@ def measurement(unit: Tally, unknown_as: UnknownAs | None = None) -> Availabilit
     A gap over which the register advanced is not an outage: it never counts as down. Estimated time takes the share
     of the unit's own known time, to the second below.
     """
-    up, down, excused_up, excused_down, ran, silent = (
-        _count(unit, State.RUNNING, excused=False),
-        _count(unit, State.STANDING, excused=False),
-        _count(unit, State.RUNNING, excused=True),
-        _count(unit, State.STANDING, excused=True),
-        _count(unit, State.RAN_UNSEEN, excused=False),
-        _count(unit, State.SILENT, excused=False),
+    seconds: Counter[tuple[State, bool]] = Counter()
+    for slot, count in unit.items():
+        seconds[slot.state, slot.excused] += count
+    counted, excused = (
+        (seconds[State.RUNNING, is_excused], seconds[State.STANDING, is_excused]) for is_excused in (False, True)
     )
-    return _with_unknown(up, down, (excused_up, excused_down), (ran, silent), unknown_as)
+    unknown = seconds[State.RAN_UNSEEN, False], seconds[State.SILENT, False]
+    return _with_unknown(*counted, excused, unknown, unknown_as)
 
 
 def _with_unknown(
@@ -189,10 +188,6 @@ def _with_unknown(
             up, down = up + estimated, down + ran + silent - estimated
             ran = silent = 0
     return AvailabilityMeasurement(up, down, *excused, ran + silent)
-
-
-def _count(unit: Tally, state: State, *, excused: bool) -> int:
-    return sum(seconds for slot, seconds in unit.items() if (slot.state, slot.excused) == (state, excused))
 
 
 # --- the forms of availability

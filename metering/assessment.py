@@ -72,7 +72,7 @@ def settling_meters_of(project_ids: Collection[int]) -> dict[int, list[Meter]]:
     """`settling_meters` of each of the projects, by one query."""
     found = Meter.objects.filter(project__in=project_ids, meter_type__code__in=SETTLING)
     meters: dict[int, list[Meter]] = {project_id: [] for project_id in project_ids}
-    for meter in found.select_related("meter_type", "project").order_by("pk"):
+    for meter in found.prefetch_related("meter_type", "project").order_by("pk"):
         meters[meter.project_id].append(meter)
     for project_id, of_project in meters.items():
         best = min((SETTLING.index(meter.meter_type.code) for meter in of_project), default=0)
@@ -122,7 +122,7 @@ def _evaluate_batch(contracts: Sequence[Contract], period: CalendarPeriod) -> li
     for clause in (
         Clause.objects.select_for_update(of=("self",), no_key=True)
         .filter(contract__in=by_key, clause_category__code__in=[*JUDGED, "LIQUIDATED_DAMAGES", "PRICING"])
-        .select_related("clause_category")
+        .prefetch_related("clause_category")  # one object of each, not one of each clause
         .order_by("pk")
     ):
         clause.contract = by_key[clause.contract_id]
