@@ -1,5 +1,6 @@
 """Work shared out to several processes, each with a connection of its own to the same database."""
 
+import gc
 import os
 import sys
 import threading
@@ -32,12 +33,22 @@ def share_out(
             pool.shutdown(cancel_futures=True)
 
 
+def collect_rarely() -> None:
+    """Looks for cycles of garbage after more objects than Python does, and never again in those that exist.
+
+    Rows and what is computed of them die by their counts; looking through them took a quarter of a batch's time.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+
+
 def _begin(database_url: str) -> None:
     parent = parent_process()
     assert parent is not None
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     os.environ["DATABASE_URL"] = database_url
     django.setup()
+    collect_rarely()
 
 
 def _end_with(sentinel: int) -> None:

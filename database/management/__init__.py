@@ -6,6 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from database.processes import collect_rarely
+
 
 class Exit(IntEnum):
     """What a command's exit code means."""
@@ -47,4 +49,5 @@ class FrontierCommand(BaseCommand):
             self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
         except SystemExit as end:
             raise SystemExit(Exit.WRONG_USAGE if end.code else Exit.DONE) from None
+        collect_rarely()
         super().run_from_argv(argv)

@@ -24,6 +24,7 @@ from core.contracts import contracts_in_force  # noqa: E402
 from core.models import Contract  # noqa: E402
 from core.periods import parse_period  # noqa: E402
 from database import seeds  # noqa: E402
+from database.processes import collect_rarely  # noqa: E402
 from database.scratch import Database, scratch_database  # noqa: E402
 from metering.assessment import evaluate, evaluate_all  # noqa: E402
 from tests.template import prepare_template  # noqa: E402
@@ -106,6 +107,7 @@ def measure(by_aggregates: int, by_readings: int) -> None:
     run(AGGREGATES, contracts=by_aggregates)
     run(READINGS, read=by_readings)
     run("VACUUM (ANALYZE)")
+    collect_rarely()  # as every command does
     fleet = [*contracts_in_force(MARCH)]
     found = {"by monthly aggregates": fleet[:by_aggregates], "by readings": fleet[by_aggregates:]}
     for name, contracts in found.items():
