@@ -49,7 +49,7 @@ from metering.standings import keep_months
 # Which meters stand for a plant, best first: what is settled on, else what is measured at the units.
 SETTLING = ("REVENUE", "PRODUCTION")
 # Contracts whose verdicts are written in one transaction.
-BATCH = 200
+BATCH = 250
 
 
 @dataclass(frozen=True)
