@@ -31,7 +31,7 @@ from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from core.models.vocabulary import Lookup
 
@@ -40,6 +40,9 @@ LIST_COLUMNS = 8
 PROSE = frozenset({"address", "description", "raw_text"})
 # A name by which people look a row up, on the model itself or on what it refers to.
 NAMES = ("name", "code")
+
+# What is read otherwise than it is typed.
+READ_OTHERWISE = (models.DecimalField, models.DateField, ArrayField)
 
 # SQLSTATE classes by which PostgreSQL or a trigger of ours refuses a row; anything else is a fault of the program.
 REFUSALS = frozenset(
@@ -80,7 +83,7 @@ def _is_money(field: models.Field[Any, Any]) -> bool:
 
 
 def _as_read(field: models.Field[Any, Any]) -> Callable[[models.Model], str | None]:
-    """A column that shows a number grouped, and a day or an instant as ISO 8601 writes it."""
+    """A column that shows a number grouped, a day or an instant as ISO 8601 writes it, a list with one entry a line."""
 
     @admin.display(description=field.verbose_name, ordering=field.name)
     def show(row: models.Model) -> str | None:
@@ -90,6 +93,9 @@ def _as_read(field: models.Field[Any, Any]) -> Callable[[models.Model], str | No
         if isinstance(value, datetime):
             wall = timezone.localtime(value).replace(tzinfo=None)
             return wall.isoformat(" ", "seconds" if wall.second or wall.microsecond else "minutes")
+        if isinstance(value, list):
+            entries = format_html_join("", "<li>{}</li>", ((entry,) for entry in value))
+            return format_html('<ul class="entries">{}</ul>', entries) if value else None
         return value.isoformat() if isinstance(value, date) else None
 
     show.__name__ = field.name
@@ -254,7 +260,7 @@ class Derived(admin.options.BaseModelAdmin):  # type: ignore[type-arg]
         super().__init__(*arguments)
         fields = _fields(self.model)
         self.stand_ins: dict[str, Callable[[Any], str | None]] = {
-            field.name: _as_read(field) for field in fields if isinstance(field, models.DecimalField | models.DateField)
+            field.name: _as_read(field) for field in fields if isinstance(field, READ_OTHERWISE)
         }
         self.references = [field.name for field in fields if isinstance(field, ForeignKey)]
 

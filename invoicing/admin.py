@@ -30,9 +30,16 @@ from invoicing.models import (
     TariffStatus,
 )
 from invoicing.publishing import publish
+from invoicing.step_pages import TakesSteps
 
 PROVEN = "This tariff is published: its price may not be changed. End it and add another, or make it a draft again."
-ISSUED = "This invoice has left the house: nothing but its status may change, and the database refuses the rest."
+VERIFIED = "This invoice is verified: its content is fixed. Make it a draft again to change it."
+ISSUED = "This invoice has left the house: its next steps are above, and the database refuses every other change."
+
+
+def fixed_by(invoice: InvoiceHeader) -> str | None:
+    """Why an invoice and its lines may not be changed; None while they may."""
+    return {InvoiceStatus.DRAFT: None, InvoiceStatus.VERIFIED: VERIFIED}.get(InvoiceStatus(invoice.status), ISSUED)
 
 
 PRICED = ("description", "price_bucket", "quantity", "unit", "line_unit_price")
@@ -72,7 +79,7 @@ PARTIES = ("contract", "project", "counterparty", "billing_period")
 
 
 @admin.register(InvoiceHeader)
-class InvoiceScreen(Screen):
+class InvoiceScreen(TakesSteps):
     list_display = (
         "__str__",
         "invoice_number",
@@ -89,10 +96,11 @@ class InvoiceScreen(Screen):
         ("Between", {"fields": PARTIES}),
     )
     inlines = (InvoiceLines,)
-    unfixed = ("status",)
+    # Changed by the steps, which say who acts and what the step needs.
+    readonly_fields = ("status",)
 
     def fixed(self, row: InvoiceHeader) -> str | None:
-        return None if row.status == InvoiceStatus.DRAFT else ISSUED
+        return fixed_by(row)
 
 
 @admin.register(InvoiceStatusChange)
@@ -113,7 +121,7 @@ class InvoiceLineScreen(Screen):
     )
 
     def fixed(self, row: InvoiceLineItem) -> str | None:
-        return None if row.invoice_header.status == InvoiceStatus.DRAFT else ISSUED
+        return fixed_by(row.invoice_header)
 
 
 @admin.register(ReceivedInvoiceHeader)
@@ -205,8 +213,8 @@ class TariffScreen(Screen):
 
 @admin.register(MonthClose)
 class MonthCloseScreen(Account):
-    list_display = ("contract", "billing_period", "status", "problems", "notes", "updated_at")
-    list_filter = ("status", "billing_period")
+    list_display = ("contract", "billing_period", "status", "problems", "notes")
+    list_filter = ("status", ("billing_period", admin.RelatedOnlyFieldListFilter))
     ordering = ("-billing_period__start_date", "contract")
 
 
