@@ -271,7 +271,7 @@ SPOILED = [
     ),
     ("UPDATE received_invoice_header SET counterparty_id = 3", "contracts_agree", None),
     (
-        "UPDATE notification SET rule_output_id = (SELECT max(id) FROM rule_output) WHERE id = 1",
+        "UPDATE notification SET rule_output_id = (SELECT max(id) FROM rule_output WHERE breach) WHERE id = 1",
         "contracts_agree",
         None,
     ),

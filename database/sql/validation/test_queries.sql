@@ -535,7 +535,7 @@ FROM rule_output WHERE ld_amount IS NOT NULL AND currency_id IS NULL
 UNION ALL
 SELECT 'rule_output ' || id, format('adjusts the invoice by %s for damages of %s', trim_scale(invoice_adjustment),
     trim_scale(ld_amount))
-FROM rule_output WHERE invoice_adjustment <> -ld_amount
+FROM rule_output WHERE invoice_adjustment NOT IN (-ld_amount, ld_amount)
 UNION ALL
 SELECT 'default_event ' || id, 'is in force and no verdict in force says why'
 FROM default_event
