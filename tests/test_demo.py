@@ -34,7 +34,7 @@ def test_the_walk_issues_the_invoice_of_december_and_changes_nothing_again(tmp_p
 
     for said in (
         "2,976 readings",
-        "Sonora Solar Park PPA: meter 1 lacks part of its readings on 2 of 31 days, the first 2025-12-05",
+        " lacks part of its readings on 2 of 31 days, the first 2025-12-05",
         "93.50 %",
         "USD 74,846.36",
         "USD 17,484.64",
