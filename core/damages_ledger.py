@@ -1,6 +1,5 @@
 """The ledger of damages: what verdicts took from the caps of a clause, and what is left for a later one."""
 
-from calendar import isleap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from django.db.models import F, Sum
 from core.bulk import insert_all
 from core.contracts import local_zone
 from core.models import Clause, Contract, DamagesEntry, RuleOutput
-from core.periods import CalendarPeriod, start_of_day
+from core.periods import CalendarPeriod, anniversary, contract_year, start_of_day, whole_years
 from core.rules import CapWindow, CapYear
 
 
@@ -83,21 +82,14 @@ def damages_used(uses: Sequence[CapUse]) -> list[Used]:
 
 
 def contract_year_start(contract: Contract, day: date) -> date:
-    """The first day of the contract year that holds the day; of its calendar year where the contract has no date.
-
-    A contract of 29 February has its anniversary on 1 March in years that lack that day.
-    """
+    """The first day of the contract year that holds the day; of its calendar year where the contract has no date."""
     anchor = contract.effective_date or date(day.year, 1, 1)
-    year = day.year if (day.month, day.day) >= (anchor.month, anchor.day) else day.year - 1
-    if (anchor.month, anchor.day) == (2, 29) and not isleap(year):
-        return date(year, 3, 1)
-    return anchor.replace(year=year)
+    return anniversary(anchor, whole_years(anchor, day))
 
 
 def operating_year(contract: Contract, day: date) -> int:
     """Which contract year the day lies in, 1 for the first; None of them lies before it."""
-    first = contract.effective_date or day
-    return max(1, contract_year_start(contract, day).year - contract_year_start(contract, first).year + 1)
+    return contract_year(day, contract.effective_date or day)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,24 @@ def periods_ending_with(month: CalendarPeriod) -> tuple[CalendarPeriod, ...]:
     return (month, *(period for period in (quarter, year) if period.last_day == day))
 
 
+def whole_years(begins: date, day: date) -> int:
+    """How many years lie between two days, by their anniversaries; below zero before the first."""
+    return day.year - begins.year - ((day.month, day.day) < (begins.month, begins.day))
+
+
+def contract_year(day: date, begins: date) -> int:
+    """The operating year of a day, counted from 1; before the anchor it is 1 as well."""
+    return max(whole_years(begins, day), 0) + 1
+
+
+def anniversary(begins: date, years: int) -> date:
+    """The day on which a contract year begins; a year from 29 February is 1 March where there is none."""
+    try:
+        return begins.replace(year=begins.year + years)
+    except ValueError:
+        return date(begins.year + years, 3, 1)
+
+
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The first instant, in UTC, at which the local calendar shows `day` or a later date.
 

@@ -6,11 +6,11 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from core.models import Contract
-from core.periods import CalendarPeriod, Period, start_of_day
+from core.periods import CalendarPeriod, Period, anniversary, contract_year, start_of_day
 from invoicing.errors import TariffError
 from invoicing.models import ClauseTariff, ExchangeRate, HolidayCalendar, PriceIndex, TariffStatus
 from invoicing.tariffs import calendar, exchange
-from invoicing.tariffs.escalation import anniversary, contract_year, newest
+from invoicing.tariffs.escalation import newest
 from invoicing.tariffs.parameters import Published, Written, terms
 from invoicing.tariffs.pricing import Version
 from invoicing.tariffs.proof import Term

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from core.periods import anniversary
 from invoicing.contract_tariffs import published_for, terms_of
 from invoicing.errors import NotFoundError, PublishingError, TariffError
 from invoicing.models import ClauseTariff, TariffStatus
 from invoicing.rating import TariffUnit
-from invoicing.tariffs.escalation import anniversary
 from invoicing.tariffs.proof import Proof, prove_complete
 
 YEARS = 10

@@ -50,20 +50,6 @@ class Bounds:
         return round_money(exact, self.decimals), ""
 
 
-def contract_year(day: date, begins: date) -> int:
-    """The operating year of a day, counted from 1; before the anchor it is 1 as well."""
-    years = day.year - begins.year - ((day.month, day.day) < (begins.month, begins.day))
-    return max(years, 0) + 1
-
-
-def anniversary(begins: date, years: int) -> date:
-    """The day on which a contract year begins; a year from 29 February is 1 March where there is none."""
-    try:
-        return begins.replace(year=begins.year + years)
-    except ValueError:
-        return date(begins.year + years, 3, 1)
-
-
 def by_amount(base: Decimal, amount: Decimal, year: int, bounds: Bounds) -> Rate:
     """`P_n = P_0 + (n - 1)·a`."""
     value, bit = bounds.hold(Fraction(base) + (year - 1) * Fraction(amount))

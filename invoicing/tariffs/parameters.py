@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.periods import anniversary, contract_year
 from invoicing.errors import TariffError
 from invoicing.rating import TariffUnit
 from invoicing.tariffs.calendar import EVERY_DAY, HolidayCalendar
@@ -21,11 +22,9 @@ from invoicing.tariffs.escalation import (
     Growth,
     Indexation,
     Rate,
-    anniversary,
     by_amount,
     by_index,
     by_percent,
-    contract_year,
     months_before,
 )
 from invoicing.tariffs.market import MarketTerms, market_rate

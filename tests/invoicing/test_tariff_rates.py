@@ -9,6 +9,7 @@ import pytest
 
 from core.damages_ledger import contract_year_start, operating_year
 from core.models import Contract
+from core.periods import anniversary, contract_year
 from invoicing.errors import TariffError
 from invoicing.tariffs.clock import Clock, ClockKind
 from invoicing.tariffs.demand import BilledDemand, billed_demand, measure_demand
@@ -16,11 +17,9 @@ from invoicing.tariffs.escalation import (
     Bounds,
     Growth,
     Indexation,
-    anniversary,
     by_amount,
     by_index,
     by_percent,
-    contract_year,
     months_before,
     newest,
 )
