@@ -132,24 +132,25 @@ def close_month(
     contract_id: int | None = None,
     *,
     jobs: int = 1,
+    chunk: int = CHUNK,
     dry_run: bool = False,
     accept_gaps_by: str | None = None,
     tell: Callable[[int, int], object] = lambda done, of_all: None,
 ) -> CloseRun:
     """Closes the month of every contract in force, or of the one named; `tell` hears how many are done, of how many.
 
-    With `jobs` above one, as many processes share the chunks. Energy that is not known keeps a contract open, unless
-    somebody accepts that; what was accepted once stays accepted. Raises `CoreError` where the contract named does not
-    exist or is not in force, `NotFoundError` where a vocabulary is not loaded.
+    With `jobs` above one, as many processes share the chunks, where there are several: a process takes longer to begin
+    than a chunk to close. Energy that is not known keeps a contract open, unless somebody accepts that; what was
+    accepted once stays accepted. Raises `CoreError` where the contract named does not exist or is not in force,
+    `NotFoundError` where a vocabulary is not loaded.
     """
     due = contracts_in_force(days_of(billing_period), contract_id)
     numbers = list(due.order_by("pk").values_list("pk", flat=True))
     if not dry_run:
         roll_up_pending()
-    size = max(1, min(CHUNK, -(-len(numbers) // jobs)))
     tasks = [
-        _Task(billing_period.pk, tuple(numbers[first : first + size]), dry_run, accept_gaps_by)
-        for first in range(0, len(numbers), size)
+        _Task(billing_period.pk, tuple(numbers[first : first + chunk]), dry_run, accept_gaps_by)
+        for first in range(0, len(numbers), chunk)
     ]
     many = min(jobs, len(tasks))
     works = share_out(_close, tasks, many, Database.of(connection).url) if many > 1 else map(_close, tasks)

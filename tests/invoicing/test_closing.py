@@ -383,7 +383,7 @@ def test_several_processes_come_to_what_one_comes_to(fleet: BillingPeriod) -> No
     alone = close_month(fleet)
     expected = outcome()
     forget()
-    shared = close_month(fleet, jobs=2)
+    shared = close_month(fleet, jobs=2, chunk=4)
     assert shared == alone
     assert outcome() == expected
 
