@@ -22,38 +22,54 @@ WITH unit AS MATERIALIZED (
     FROM unnest(%(light_numbers)s::integer[], %(light_starts)s::timestamptz[], %(light_ends)s::timestamptz[])
         AS light (number, starts, ends)
     GROUP BY number
-), reading AS (
-    SELECT unit.number, reading.meter_id, reading_timestamp, reading_interval, energy_wh, irradiance_wm2, register_wh,
-        irradiance_wm2 >= irradiance_threshold AS is_bright, quality, source_system,
-        tstzrange(reading_timestamp, reading_timestamp + make_interval(secs => interval_seconds)) AS span
-    FROM unit JOIN meter_reading AS reading ON reading.meter_id = unit.meter_id
-    WHERE reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
-        AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
-        AND interval_seconds <= 3600
+), told AS MATERIALIZED (
+    -- One pass over the readings of each unit, by the index of its meter: what they say of time, beside what will be
+    -- kept of them as evidence. Those of the hour before the time may reach into it.
+    SELECT unit.*, heard.*
+    FROM unit CROSS JOIN LATERAL (
+        SELECT
+            coalesce(range_agg(span) FILTER (WHERE is_bright), '{}') AS bright,
+            coalesce(range_agg(span) FILTER (WHERE NOT is_bright), '{}') AS dark,
+            coalesce(range_agg(span) FILTER (WHERE energy_wh > 0), '{}') AS produced,
+            coalesce(range_agg(span) FILTER (WHERE energy_wh <= 0), '{}') AS idle,
+            count(register_wh) > 0 AS has_register,
+            count(*) FILTER (WHERE is_counted) AS readings,
+            string_agg(
+                concat_ws('|', meter_id, extract(epoch FROM reading_timestamp)::bigint, reading_interval,
+                    coalesce(energy_wh::text, '-'), coalesce(irradiance_wm2::text, '-'), quality),
+                E'\n' ORDER BY reading_timestamp) FILTER (WHERE is_counted) AS canonical,
+            array_agg(span) FILTER (WHERE is_counted AND energy_wh <= 0 AND is_bright IS NOT FALSE) AS perhaps_down
+        FROM (
+            SELECT reading_timestamp, reading_interval, energy_wh, irradiance_wm2, register_wh, quality, span,
+                irradiance_wm2 >= irradiance_threshold AS is_bright, upper(span) > starts AS is_counted
+            FROM meter_reading AS reading
+                CROSS JOIN LATERAL (
+                    SELECT tstzrange(reading_timestamp, reading_timestamp + make_interval(secs => interval_seconds))
+                ) AS time (span)
+            WHERE reading.meter_id = unit.meter_id AND interval_seconds <= 3600
+                AND reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
+                AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
+            -- Kept apart, or each of the aggregates would make its own span.
+            OFFSET 0
+        ) AS reading
+    ) AS heard
 ), known_register AS (
-    -- The register stands at the end of its interval. Most meters have none, and nothing of theirs is sorted for it.
-    SELECT number, meter_id, span, energy_wh, register_wh,
-        lag(register_wh) OVER by_time AS register_before, lag(upper(span)) OVER by_time AS known_until
-    FROM reading
-    WHERE (energy_wh IS NOT NULL OR register_wh IS NOT NULL)
-        AND (number, meter_id) IN (SELECT number, meter_id FROM reading WHERE register_wh IS NOT NULL)
-    WINDOW by_time AS (PARTITION BY number, meter_id ORDER BY reading_timestamp)
+    -- The register stands at the end of its interval. Most meters have none, and nothing of theirs is read for it.
+    SELECT number, told.meter_id, energy_wh, register_wh, reading_timestamp AS starts_at,
+        reading_timestamp + make_interval(secs => interval_seconds) AS ends_at,
+        lag(register_wh) OVER by_time AS register_before,
+        lag(reading_timestamp + make_interval(secs => interval_seconds)) OVER by_time AS known_until
+    FROM told JOIN meter_reading AS reading ON reading.meter_id = told.meter_id
+    WHERE has_register AND (energy_wh IS NOT NULL OR register_wh IS NOT NULL) AND interval_seconds <= 3600
+        AND reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
+        AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
+    WINDOW by_time AS (PARTITION BY number, told.meter_id ORDER BY reading_timestamp)
 ), advanced AS (
     SELECT number, meter_id, range_agg(tstzrange(known_until, unseen_until)) AS spans
     FROM known_register
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN energy_wh IS NULL THEN upper(span) ELSE lower(span) END AS unseen_until
-        ) AS gap
+        CROSS JOIN LATERAL (SELECT CASE WHEN energy_wh IS NULL THEN ends_at ELSE starts_at END AS unseen_until) AS gap
     WHERE register_wh - coalesce(energy_wh, 0) > register_before AND known_until < unseen_until
     GROUP BY number, meter_id
-), told AS (
-    SELECT unit.number, unit.meter_id, unit.whole, unit.light_known,
-        coalesce(range_agg(span) FILTER (WHERE is_bright), '{}') AS bright,
-        coalesce(range_agg(span) FILTER (WHERE NOT is_bright), '{}') AS dark,
-        coalesce(range_agg(span) FILTER (WHERE energy_wh > 0), '{}') AS produced,
-        coalesce(range_agg(span) FILTER (WHERE energy_wh <= 0), '{}') AS idle
-    FROM unit LEFT JOIN reading USING (number, meter_id)
-    GROUP BY unit.number, unit.meter_id, unit.whole, unit.light_known
 ), said AS (
     SELECT number, meter_id, whole,
         bright + daylit - dark AS useful,

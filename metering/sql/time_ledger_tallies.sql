@@ -11,29 +11,25 @@
         ORDER BY meter_id, state, category, is_excused) AS slots
     FROM tally
     GROUP BY number
-), counted AS (
-    SELECT reading.* FROM reading JOIN unit USING (number, meter_id) WHERE span && tstzrange(starts, ends)
 ), hashed AS (
-    SELECT number, count(*) AS readings,
-        string_agg(
-            concat_ws('|', meter_id, extract(epoch FROM reading_timestamp)::bigint, reading_interval,
-                coalesce(energy_wh::text, '-'), coalesce(irradiance_wm2::text, '-'), quality),
-            E'\n' ORDER BY meter_id, reading_timestamp) AS canonical
-    FROM counted
+    SELECT number, sum(readings)::bigint AS readings, string_agg(canonical, E'\n' ORDER BY meter_id) AS canonical
+    FROM told
     GROUP BY number
-), idle AS (
-    SELECT counted.*, row_number() OVER (PARTITION BY number ORDER BY reading_timestamp, meter_id) AS place
-    FROM counted JOIN said USING (number, meter_id)
-    WHERE energy_wh <= 0 AND counted.span && said.useful
+), down AS (
+    SELECT number, meter_id, lower(span) AS starts_at,
+        row_number() OVER (PARTITION BY number ORDER BY lower(span), meter_id) AS place
+    FROM told JOIN said USING (number, meter_id) CROSS JOIN unnest(perhaps_down) AS span
+    WHERE span && useful
 ), sample AS (
     -- Numbers as text: JSON's would come back as floats.
     SELECT number, jsonb_agg(jsonb_build_object(
-        'meter_id', meter_id, 'reading_timestamp', reading_timestamp, 'reading_interval', reading_interval,
+        'meter_id', reading.meter_id, 'reading_timestamp', reading_timestamp, 'reading_interval', reading_interval,
         'energy_wh', trim_scale(energy_wh)::text, 'irradiance_wm2', trim_scale(irradiance_wm2)::text,
         'quality', quality, 'source_system', source_system
     ) ORDER BY place) AS readings
-    FROM idle
+    FROM down JOIN meter_reading AS reading ON reading.meter_id = down.meter_id AND reading_timestamp = starts_at
     WHERE place <= 12
+        AND reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
     GROUP BY number
 )
 SELECT number, coalesce(slots, '[]'), coalesce(hashed.readings, 0),

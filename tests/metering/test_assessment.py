@@ -1,5 +1,6 @@
 """Availability from readings, and verdicts from availability: what counts, what is excused, what is unknown."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterable, Mapping
@@ -255,6 +256,42 @@ def test_the_measurement_equals_a_count_minute_by_minute(
     assert in_minutes(measurement) == expected
     share = measurement.share(TERMS.exclusion_mode)
     assert share is None or 0 <= share <= 1
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(streams=st.lists(st.dictionaries(st.integers(-2, 20), SAID), min_size=1, max_size=3), end=st.integers(1, 300))
+def test_the_evidence_is_what_reading_by_reading_shows(
+    streams: list[dict[int, tuple[int | None, int | None]]], end: int
+) -> None:
+    project = ProjectFactory.create()
+    meters = [MeterFactory.create(project=project) for _ in streams]
+    for meter, values in zip(meters, streams, strict=True):
+        put(meter, [(NOON + n * QUARTER, *pair) for n, pair in values.items()])
+    period = minutes(0, end)
+
+    canonical, idle = [], []
+    for meter, values in zip(meters, streams, strict=True):
+        for n, (energy, irradiance) in sorted(values.items()):
+            start = NOON + n * QUARTER
+            if start + QUARTER <= period.start or start >= period.end:
+                continue
+            said = (
+                meter.pk,
+                int(start.timestamp()),
+                "15min",
+                "-" if energy is None else f"{energy}.000000000",
+                "-" if irradiance is None else f"{irradiance}.000000",
+                "missing" if energy is None else "measured",
+            )
+            canonical.append("|".join(map(str, said)))
+            if energy is not None and energy <= 0 and irradiance is not None and irradiance >= 100:
+                idle.append((start.isoformat(), meter.pk))
+
+    _, evidence = measure_availability(meters, period, TERMS, [])
+    assert evidence.readings == len(canonical)
+    assert evidence.data_hash == hashlib.sha256("\n".join(canonical).encode()).hexdigest()
+    sample = [(one["reading_timestamp"], one["meter_id"]) for one in evidence.sample_readings]
+    assert sample == sorted(idle)[:12]
 
 
 # --- judging
