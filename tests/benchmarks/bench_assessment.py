@@ -111,7 +111,9 @@ def measure(by_aggregates: int, by_readings: int) -> None:
     fleet = [*contracts_in_force(MARCH)]
     found = {"by monthly aggregates": fleet[:by_aggregates], "by readings": fleet[by_aggregates:]}
     for name, contracts in found.items():
-        sample = contracts[: len(contracts) // 20]
+        if not contracts:
+            continue
+        sample = contracts[: -(-len(contracts) // 20)]
         peer = timed(f"{name}, peer: one by one", 2 * len(sample), lambda: one_by_one(sample))  # noqa: B023
         rest = contracts[len(sample) :]
         speed = timed(f"{name}, in batches", 2 * len(rest), lambda: evaluate_all(rest, MARCH))  # noqa: B023
