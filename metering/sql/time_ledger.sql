@@ -23,8 +23,8 @@ WITH unit AS MATERIALIZED (
         AS light (number, starts, ends)
     GROUP BY number
 ), told AS MATERIALIZED (
-    -- One pass over the readings of each unit, by the index of its meter: what they say of time, beside what will be
-    -- kept of them as evidence. Those of the hour before the time may reach into it.
+    -- One pass over the readings of each unit, by the index of its meter and in order: what they say of time, beside
+    -- what will be kept of them as evidence. Those of the hour before the time may reach into it.
     SELECT unit.*, heard.*
     FROM unit CROSS JOIN LATERAL (
         SELECT
@@ -49,8 +49,7 @@ WITH unit AS MATERIALIZED (
             WHERE reading.meter_id = unit.meter_id AND interval_seconds <= 3600
                 AND reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
                 AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
-            -- Kept apart, or each of the aggregates would make its own span.
-            OFFSET 0
+            ORDER BY reading_timestamp
         ) AS reading
     ) AS heard
 ), known_register AS (
@@ -59,7 +58,8 @@ WITH unit AS MATERIALIZED (
         reading_timestamp + make_interval(secs => interval_seconds) AS ends_at,
         lag(register_wh) OVER by_time AS register_before,
         lag(reading_timestamp + make_interval(secs => interval_seconds)) OVER by_time AS known_until
-    FROM told JOIN meter_reading AS reading ON reading.meter_id = told.meter_id
+    FROM told
+        JOIN meter_reading AS reading ON reading.meter_id = told.meter_id
     WHERE has_register AND (energy_wh IS NOT NULL OR register_wh IS NOT NULL) AND interval_seconds <= 3600
         AND reading_timestamp > %(first)s::timestamptz - interval '1 hour' AND reading_timestamp < %(last)s
         AND reading_timestamp > starts - interval '1 hour' AND reading_timestamp < ends
