@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 from django.contrib.admin import site
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.fallback import FallbackStorage
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 
@@ -297,3 +299,21 @@ def test_the_screen_records_what_is_allowed_and_says_what_is_not(clause: Clause)
     assert act("cure", [default]) == ["Recorded for 1 default."]
     assert "a default that is cured allows no waiver" in act("waive", [default])[0]
     assert [step.recorded_by for step in CureStep.objects.all()] == ["pat", "pat"]
+
+
+def test_an_extension_is_recorded_by_a_command(clause: Clause) -> None:
+    default = default_of(clause)
+    give_notice(default, at=NOTICE, method="letter", by="pat")
+    asked = {"at": NOTICE + timedelta(days=1), "deadline": datetime(2026, 1, 10, tzinfo=UTC), "by": "pat"}
+    out = StringIO()
+    call_command("extend_cure", default.pk, **asked, stdout=out)
+    assert out.getvalue() == "The time to cure runs until 2026-01-10T00:00:00+00:00.\n"
+    assert DefaultEvent.objects.get(pk=default.pk).cure_deadline == asked["deadline"]
+    for wrong, said in [
+        ({"deadline": NOTICE}, "a deadline after the one that stands"),
+        ({"at": NOTICE.replace(tzinfo=None)}, "no offset from UTC"),
+    ]:
+        with pytest.raises(CommandError, match=said):
+            call_command("extend_cure", default.pk, **{**asked, **wrong})
+    with pytest.raises(CommandError, match="there is no default 0"):
+        call_command("extend_cure", 0, **asked)
