@@ -5,25 +5,24 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import reduce
-from operator import add
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from core.compliance import Evidence, Excuse, Judged, Outcome, assess_all, excuses_of
+from core.compliance import Excuse, Judged, Outcome, assess_all, excuses_of
 from core.contracts import local_zone, span_in_force
 from core.damages_ledger import CapUse, damages_used
 from core.errors import ClauseError, CoreError
 from core.models import Clause, Contract, RuleOutput
 from core.periods import CalendarPeriod, Period, zone
-from core.rules import AvailabilityMeasurement, AvailabilityTerms, CapWindow, DamagesTerms, Verdict
+from core.rules import AvailabilityTerms, CapWindow, DamagesTerms, Verdict
 from core.rules.chronic import EarlierVerdict, with_chronic_breach
 from core.rules.offtake import OfftakeTerms, contract_price
 from core.rules.performance import PerformanceTerms
 from core.rules.response import ResponseTerms
-from core.timeline import measurement
+from core.timeline import Stretch
 from metering.errors import MeteringError
 from metering.judging import (
     JUDGED,
@@ -40,7 +39,7 @@ from metering.judging import (
     suffices_by_aggregates,
     verdict_on,
 )
-from metering.ledger import Observed, tallies
+from metering.ledger import Observed, stretches, tallies
 from metering.measures import Measured, read_incidents, read_indices, read_losses, read_sums, read_yields
 from metering.models import Meter
 from metering.months import Month, MonthArchived
@@ -101,20 +100,44 @@ def evaluate_all(contracts: Sequence[Contract], period: CalendarPeriod) -> dict[
     return found
 
 
-def measure_availability(
-    meters: Sequence[Meter], period: Period, terms: AvailabilityTerms, excused: Sequence[Excuse]
-) -> tuple[AvailabilityMeasurement, Evidence]:
-    """Unit-seconds of the period by what happened in them, summed over the meters, and what they rest on.
+@dataclass(frozen=True)
+class TimeLedger:
+    """What the ledger of time says of a unit, as an availability clause looks at it."""
 
-    Time without information is placed as the clause says; where it is silent, or nothing is known, it stays unknown.
+    clause: Clause
+    meter: Meter
+    local: ZoneInfo
+    stretches: Sequence[Stretch]
+
+
+@transaction.atomic
+def time_ledgers(contract: Contract, period: CalendarPeriod) -> list[TimeLedger]:
+    """The time of each unit of the contract, from readings, for each availability clause; writes nothing.
+
+    Raises `CoreError` or `MeteringError` where a clause cannot be judged as it is written, or readings left for the
+    archive: what is left of them would tell another story.
     """
-    ((units, evidence),) = tallies([Observed(meters, period, terms.irradiance_threshold_wm2, excused)])
-    measured = (measurement(unit, terms.unknown_as) for unit in units.values())
-    return reduce(add, measured, AvailabilityMeasurement(0, 0, 0, 0, 0)), evidence
+    batch = _gathered([contract], period)
+    batch.keep_months()
+    for problem in batch.problems.values():
+        raise MeteringError(problem.problem)
+    return [
+        TimeLedger(case.clause, meter, case.measured.local, found[meter.pk])
+        for case in batch.timed
+        for found in [stretches(_observed(case))]
+        for meter in case.measured.meters
+    ]
 
 
 @transaction.atomic
 def _evaluate_batch(contracts: Sequence[Contract], period: CalendarPeriod) -> list[Assessment]:
+    batch = _gathered(contracts, period)
+    batch.measure()
+    return batch.judge()
+
+
+def _gathered(contracts: Sequence[Contract], period: CalendarPeriod) -> "_Batch":
+    """What the clauses of the contracts agree on; within the caller's transaction, as their rows are locked."""
     prefetch_related_objects(contracts, "project", "organization")
     by_key = {contract.pk: contract for contract in contracts}
     # Taking turns begins here: what an evaluation beside this one takes from a cap must be seen.
@@ -129,8 +152,7 @@ def _evaluate_batch(contracts: Sequence[Contract], period: CalendarPeriod) -> li
         clauses[clause.contract_id].append(clause)
     batch = _Batch(period)
     batch.gather(clauses)
-    batch.measure()
-    return batch.judge()
+    return batch
 
 
 class _Batch:
@@ -170,32 +192,34 @@ class _Batch:
 
     def measure(self) -> None:
         """Brings what the clauses are judged on, each kind of measure in one statement for all of them."""
-        self._keep_months()
+        self.keep_months()
         self._read_sums()
-        timed = [
-            case
-            for case in self.cases.values()
-            if isinstance(case.terms, AvailabilityTerms) and case.terms.available_energy is None
-        ]
         by_readings = []
-        for case in timed:
+        for case in self.timed:
             if suffices_by_aggregates(case):
                 assert case.sums is not None  # it has them
                 case.units = {one.meter: one.tally for one in case.sums.meters}
                 case.evidence = case.sums.evidence
             else:
                 by_readings.append(case)
-        observed = [
-            Observed(case.measured.meters, case.measured.period, _threshold(case), case.excused) for case in by_readings
-        ]
-        for case, (units, evidence) in zip(by_readings, tallies(observed), strict=True):
+        told = tallies([_observed(case) for case in by_readings])
+        for case, (units, evidence) in zip(by_readings, told, strict=True):
             case.units, case.evidence = units, evidence
         self._read_yields()
         self._read_losses()
         self._read_incidents()
         self._read_indices()
 
-    def _keep_months(self) -> None:
+    @property
+    def timed(self) -> list[Case]:
+        """Those that are about time, not energy."""
+        return [
+            case
+            for case in self.cases.values()
+            if isinstance(case.terms, AvailabilityTerms) and case.terms.available_energy is None
+        ]
+
+    def keep_months(self) -> None:
         """What is left of readings of which some are in the archive would be another verdict, and take its place."""
         months: dict[tuple[Month, ...], list[Case]] = defaultdict(list)
         for case in self.cases.values():
@@ -334,9 +358,9 @@ def _terms(clause: Clause) -> Terms | None:
     return read_terms(clause.clause_category.code, _payload(clause), clause=str(clause))
 
 
-def _threshold(case: Case) -> Decimal:
+def _observed(case: Case) -> Observed:
     assert isinstance(case.terms, AvailabilityTerms)  # only those are measured by time
-    return case.terms.irradiance_threshold_wm2
+    return Observed(case.measured.meters, case.measured.period, case.terms.irradiance_threshold_wm2, case.excused)
 
 
 def _case(

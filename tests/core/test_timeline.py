@@ -13,21 +13,8 @@ from hypothesis import strategies as st
 from core.errors import MeasurementError
 from core.periods import Period
 from core.rules import AvailabilityForm, ExclusionMode, UnknownAs
-from core.timeline import (
-    PRIORITY,
-    Category,
-    Cause,
-    Observation,
-    Slot,
-    State,
-    capacity_weighted,
-    categorise,
-    energy_based,
-    measurement,
-    of_form,
-    tally,
-    timeline,
-)
+from core.timeline import PRIORITY, Category, Slot, State, capacity_weighted, energy_based, measurement, of_form
+from tests.core.sweep import Cause, Observation, categorise, tally, timeline
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 MODES = st.sampled_from(ExclusionMode)

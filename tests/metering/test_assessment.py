@@ -21,7 +21,7 @@ from core.periods import Period, parse_period
 from core.rules import AvailabilityMeasurement, AvailabilityTerms, Status
 from database import seeds
 from database.scratch import Database
-from metering.assessment import Assessment, evaluate, measure_availability, settling_meters
+from metering.assessment import Assessment, evaluate, settling_meters
 from metering.ingestion import ingest
 from metering.models import Meter, MeterReading
 from metering.months import ArchiveState, Month
@@ -39,6 +39,7 @@ from tests.factories import (
     RuleOutputTypeFactory,
     as_stored_before,
 )
+from tests.metering.measuring import measure_availability
 from tests.metering.readings import LENGTHS, QUARTER, Number, plant, put, rows, store, versions
 
 pytestmark = pytest.mark.django_db

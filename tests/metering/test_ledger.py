@@ -11,10 +11,10 @@ from core.compliance import Excuse
 from core.models.vocabulary import Status as EventStatus
 from core.periods import Period
 from core.rules import AvailabilityTerms, UnknownAs
-from core.timeline import Category, Cause, Observation, State, Stretch, tally, timeline
-from metering.assessment import measure_availability
+from core.timeline import Category, State, Stretch
 from metering.ledger import Observed, stretches, tallies
 from metering.models import Meter, MeterReading, Severity
+from tests.core.sweep import Cause, Observation, tally, timeline
 from tests.factories import (
     AssetFactory,
     EventFactory,
@@ -24,6 +24,7 @@ from tests.factories import (
     MeterFactory,
     ProjectFactory,
 )
+from tests.metering.measuring import measure_availability
 from tests.metering.readings import QUARTER, plant, put, store
 
 pytestmark = pytest.mark.django_db

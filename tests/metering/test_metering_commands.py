@@ -304,3 +304,27 @@ def test_a_month_without_a_clause_says_so(contract: Contract) -> None:
 )
 def test_what_cannot_be_meant_is_an_error(contract: Contract, arguments: list[str], message: str) -> None:
     assert fails(Exit.ERROR, "evaluate_compliance", *arguments) == message
+
+
+def test_the_ledger_of_time_is_shown_in_the_time_of_the_plant() -> None:
+    meter = plant("Asia/Kolkata")
+    store(meter, datetime(2009, 3, 1, 6, tzinfo=UTC), [(5, 800), (5, 800), (0, 800), (0, 20)])
+    contract = ContractFactory.create(project=meter.project, contract_status__code="ACTIVE")
+    clause = ClauseFactory.create(
+        contract=contract,
+        clause_category=ClauseCategoryFactory.create(code="AVAILABILITY"),
+        normalized_payload={"threshold": 95, "threshold_unit": "percent", "measurement_period": "monthly"},
+    )
+    shown = run("time_ledger", contract.pk, "--period", "2009-03").splitlines()
+    assert shown == [
+        f"{clause}, meter {meter}",
+        "  2009-03-01 00:00:00+05:30 to 2009-03-01 11:30:00+05:30  silent: no information",
+        "  2009-03-01 11:30:00+05:30 to 2009-03-01 12:00:00+05:30  running: in service",
+        "  2009-03-01 12:00:00+05:30 to 2009-03-01 12:15:00+05:30  standing: forced outage",
+        "  2009-03-01 12:15:00+05:30 to 2009-03-01 12:30:00+05:30  resting: in service",
+        "  2009-03-01 12:30:00+05:30 to 2009-04-01 00:00:00+05:30  silent: no information",
+    ]
+    assert "No clause" in run("time_ledger", contract.pk, "--period", "2009")
+    Meter.objects.filter(pk=meter.pk).update(meter_type=MeterFactory.create(meter_type__code="WEATHER").meter_type)
+    with pytest.raises(CommandError, match="has no revenue or production meter"):
+        run("time_ledger", contract.pk, "--period", "2009-03")
