@@ -1,7 +1,7 @@
 """What a contract owes for a billing period, from what is agreed and what was gathered: pure, it asks nothing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,12 +14,13 @@ from core.periods import CalendarPeriod, Period, PeriodKind, start_of_day
 from invoicing.agreement import FIXED_FEE, FLAT_TARIFF_TYPES, Agreement, Versions, days_of
 from invoicing.contract_tariffs import minimum_for
 from invoicing.delivered import NOTHING_METERED, Delivered, delivered
-from invoicing.errors import BillingError, DeliveryError, RatingError, TariffError
+from invoicing.errors import BillingError, DeliveryError, RatingError, TariffError, TaxError
 from invoicing.models import ClauseTariff
 from invoicing.rating import FlatTariff, PricedLine, TariffUnit, price
 from invoicing.tariffs.exchange import ExchangeRate, convert
 from invoicing.tariffs.minimum import top_up
 from invoicing.tariffs.pricing import EnergyInterval, EnergyLine, Version, price_intervals
+from invoicing.taxes import Taxable, TaxTerms, vat_by_line
 from metering.energy import AggregatedEnergy, MeteredInterval
 
 ENERGY, LD_CREDIT, BONUS, TAKE_OR_PAY = "ENERGY", "LD_CREDIT", "BONUS", "TAKE_OR_PAY"
@@ -55,6 +56,7 @@ class Line:
     # Of the expected invoice alone, where the received one is set against them.
     unit: str | None = field(default=None, compare=False)
     price_bucket: str | None = field(default=None, compare=False)
+    tax_amount: Decimal | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Bill:
 
     @property
     def total(self) -> Decimal:
-        return sum((line.amount for line in self.lines), Decimal(0))
+        """With tax, where the lines state it."""
+        return sum((line.amount + (line.tax_amount or Decimal(0)) for line in self.lines), Decimal(0))
 
 
 def bill(agreement: Agreement, grounds: Grounds) -> Bill:
@@ -126,6 +129,25 @@ def bill(agreement: Agreement, grounds: Grounds) -> Bill:
         raise BillingError(contract.name, agreement.billing_period.name, *problems, *agreement.warnings)
     warnings = (*agreement.warnings, *energy.warnings, *provisional, *_open_clauses(grounds))
     return Bill(contract, agreement.billing_period, currency, tuple(lines), warnings, energy.warnings)
+
+
+def with_vat(billed: Bill, rules: Sequence[TaxTerms]) -> Bill:
+    """The bill as its sender should write it: each line with its VAT, where there are rules of VAT.
+
+    Levies and withholdings are not expected: a sender names them in lines of their own, or the payer keeps them back.
+    Rules by which nothing is charged say why the organization's own sales are free of VAT, not what others sell to it.
+    """
+    if not any(rule.kind == "vat" for rule in rules):
+        return billed
+    lines = [Taxable(line.type_code, line.amount) for line in billed.lines]
+    try:
+        taxes = vat_by_line(lines, rules, minor_units(billed.currency.code))
+    except TaxError as error:
+        return replace(billed, warnings=(*billed.warnings, f"no tax is expected: {'; '.join(error.problems)}"))
+    if not any(taxes):
+        return billed
+    taxed = (replace(line, tax_amount=tax) for line, tax in zip(billed.lines, taxes, strict=True))
+    return replace(billed, lines=tuple(taxed))
 
 
 # --- energy and fees

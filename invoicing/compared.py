@@ -35,7 +35,7 @@ class ComparisonResult:
     """The comparison of one contract and period.
 
     Where an invoice is absent the status is unchecked, `variance` is None and nothing is stored, which `change`
-    says by None. Amounts are with tax where the expected invoice states it, and else before tax. `split` is the sum
+    says by None. Amounts are with tax where both invoices state it, and else before tax. `split` is the sum
     of those of the lines. `exchange_rate` is that by which a received invoice in another currency was converted, None
     where there was no need.
     """

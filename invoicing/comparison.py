@@ -215,6 +215,9 @@ def _warnings(found: Counterparts, lines: Sequence[ComparedLine], variance: Deci
     if found.tax_billed and not found.is_taxed:
         tax = show(found.tax_billed, received.currency.code)
         yield f"{tax} of tax is billed and the expected invoice states none: compared before tax"
+    if found.tax_due and not found.is_taxed:
+        tax = show(found.tax_due, expected.currency.code)
+        yield f"{tax} of tax is expected and {_name(received)} states none: compared before tax"
     sides: tuple[tuple[str, ExpectedInvoiceHeader | ReceivedInvoiceHeader, Sequence[Item]], ...]
     sides = (("expected", expected, found.expected_items), ("received", received, found.received_items))
     for side, header, items in sides:

@@ -93,8 +93,15 @@ class Counterparts:
 
     @cached_property
     def is_taxed(self) -> bool:
-        """Whether tax is compared: only where the expected invoice states it."""
-        return any(item.tax_amount is not None for item in self.expected_items)
+        """Whether tax is compared: only where both invoices state it."""
+        return all(
+            any(item.tax_amount is not None for item in items) for items in (self.expected_items, self.received_items)
+        )
+
+    @cached_property
+    def tax_due(self) -> Decimal:
+        """Of the expected lines."""
+        return sum((item.tax_amount or _NOTHING for item in self.expected_items), _NOTHING)
 
     @cached_property
     def tax_billed(self) -> Decimal:
@@ -104,7 +111,9 @@ class Counterparts:
 
     @property
     def due(self) -> Decimal:
-        return round_money(self.expected.total_amount, self.digits)
+        """The expected total; with tax if compared."""
+        total = self.expected.total_amount
+        return round_money(total if self.is_taxed else total - self.tax_due, self.digits)
 
     @property
     def billed(self) -> Decimal:
@@ -124,7 +133,7 @@ class Counterparts:
                 unit=item.unit,
                 unit_price=None if item.unit_price is None else Fraction(item.unit_price),
                 price_bucket=item.price_bucket,
-                tax_amount=item.tax_amount,
+                tax_amount=item.tax_amount if self.is_taxed else None,
             )
             for item in self.expected_items
         )

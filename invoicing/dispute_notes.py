@@ -29,7 +29,12 @@ def dispute_of(comparison: InvoiceComparison) -> str:
     total = round_money(expected.total_amount, minor_units(currency))
     ours = [row.expected_invoice_line_item for row in rows]
     theirs = [row.received_invoice_line_item for row in rows]
-    is_taxed, is_tax_billed = (any(side and side.tax_amount is not None for side in sides) for sides in (ours, theirs))
+    taxes_due, taxes_billed = (
+        [side.tax_amount for side in sides if side and side.tax_amount is not None] for sides in (ours, theirs)
+    )
+    is_before_tax = bool(taxes_due) != bool(taxes_billed)
+    if is_before_tax:
+        total -= sum(taxes_due, Decimal(0))
     return dispute_note(
         DisputedInvoice(
             organization=contract.organization.name,
@@ -40,7 +45,7 @@ def dispute_of(comparison: InvoiceComparison) -> str:
             number=received.invoice_number or f"Received invoice {received.pk}",
             invoice_date=received.invoice_date,
             currency=currency,
-            is_before_tax=is_tax_billed and not is_taxed,
+            is_before_tax=is_before_tax,
             expected=total,
             received=total + comparison.variance_amount,
             beyond_lines=comparison.variance_amount - sum((line.variance for line in disputed), Decimal(0)),

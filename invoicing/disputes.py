@@ -26,7 +26,7 @@ class DisputedLine:
 class DisputedInvoice:
     """An invoice set against what the contract says. `expected` and `received` are in `currency`.
 
-    They are with tax, or before it where `is_before_tax`: the invoice bills tax of which the contract says nothing.
+    They are with tax, or before it where `is_before_tax`: one of the two says nothing of tax.
     `is_payable` says that the organization pays. `beyond_lines` is the part of the variance that no line shows: a
     total that is not the sum of its lines.
     """

@@ -13,14 +13,15 @@ from itertools import chain
 from django.db import transaction
 
 from core.contracts import contracts_in_force
-from core.models import BillingPeriod, Contract
+from core.models import BillingPeriod, Contract, InvoiceDirection
 from core.money import show
 from invoicing.agreement import Agreement, agree, days_of
-from invoicing.billing import Bill, Change, Line, Refusal, bill
+from invoicing.billing import Bill, Change, Line, Refusal, bill, with_vat
 from invoicing.contract_tariffs import published_for
 from invoicing.errors import BillingError
 from invoicing.gathering import gather, written_tariffs
 from invoicing.storing import Stored, store
+from invoicing.tax_rules import rules_on
 
 # Large enough that the statements of a batch cost little for each contract, small enough to hold no lock for long.
 BATCH = 250
@@ -144,13 +145,19 @@ def _billed(contracts: Sequence[Contract], billing_period: BillingPeriod) -> dic
             agreements.append(agree(contract, billing_period, written[contract.pk], published))
         except BillingError as error:
             billed[contract.pk] = Refusal(contract.pk, contract.name, error.problems)
+    paying = {contract.organization_id for contract in locked if contract.invoice_direction == InvoiceDirection.PAYABLE}
+    rules = rules_on(billing_period.end_date, paying)
     with closing(gather(agreements)) as gathered:
         for agreement, grounds in zip(agreements, gathered, strict=True):
             contract = agreement.contract
             try:
-                billed[contract.pk] = bill(agreement, grounds)
+                due = bill(agreement, grounds)
             except BillingError as error:
                 billed[contract.pk] = Refusal(contract.pk, contract.name, error.problems)
+                continue
+            # An invoice of our own is taxed on the day it is verified; one that comes is expected with its tax.
+            is_payable = contract.invoice_direction == InvoiceDirection.PAYABLE
+            billed[contract.pk] = with_vat(due, rules[contract.organization_id]) if is_payable else due
     return billed
 
 

@@ -10,7 +10,6 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F, Q
 
 from core.models import Clause, Contract
 from core.money import minor_units
@@ -25,11 +24,11 @@ from invoicing.models import (
     InvoiceStatus,
     InvoiceStatusChange,
     InvoiceTax,
-    TaxRule,
 )
 from invoicing.payment import PaymentTerms, due_on, late_interest
 from invoicing.tariffs.calendar import HolidayCalendar
-from invoicing.taxes import Assessment, Taxable, TaxTerms, assess
+from invoicing.tax_rules import rules_on
+from invoicing.taxes import Assessment, Taxable, assess
 
 
 def verify(invoice_id: int, *, by: str, on: date) -> Deed:
@@ -157,16 +156,8 @@ def _move(invoice_id: int, by: str, before: InvoiceStatus, after: InvoiceStatus,
 
 
 def _assess(invoice: InvoiceHeader, lines: Sequence[InvoiceLineItem], on: date) -> Assessment:
-    in_force = (
-        TaxRule.objects.filter(organization_id=invoice.contract.organization_id, valid_from__lte=on)
-        .filter(Q(valid_to=None) | Q(valid_to__gte=on))
-        .order_by("tax_code", "id")
-        .annotate(line_type=F("invoice_line_item_type__code"))
-    )
-    rules = [
-        TaxTerms(rule.pk, rule.tax_code, rule.name, rule.kind, rule.rate, rule.base, rule.vat_category, rule.line_type)
-        for rule in in_force
-    ]
+    organization = invoice.contract.organization_id
+    rules = rules_on(on, [organization])[organization]
     taxable = [Taxable(line.invoice_line_item_type.code, line.line_total_amount) for line in lines]
     try:
         return assess(taxable, rules, minor_units(invoice.currency.code))

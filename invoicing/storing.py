@@ -73,6 +73,7 @@ _EXPECTED = _Document(
         "line_unit_price": "unit_price",
         "price_bucket": "price_bucket",
         "line_total_amount": "amount",
+        "tax_amount": "tax_amount",
         "is_provisional": "is_provisional",
     },
 )

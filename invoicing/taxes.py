@@ -1,4 +1,4 @@
-"""Levies, VAT and withholdings of a document by the rules of its day, each rounded once."""
+"""Levies, VAT and withholdings of a document by the rules of its day, each rounded once; the VAT line by line."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -104,6 +104,27 @@ def assess(lines: Sequence[Taxable], rules: Sequence[TaxTerms], minor_units: int
         for rule in _in_use(lines, [rule for rule in rules if rule.kind == "withholding"])
     ]
     return Assessment((*levies, *vat_taxes, *withheld), vat_of)
+
+
+def vat_by_line(lines: Sequence[Taxable], rules: Sequence[TaxTerms], minor_units: int) -> tuple[Decimal, ...]:
+    """The VAT that each line bears, summing to that of the document; what single roundings leave goes to the largest.
+
+    There is none where no rule of VAT is. Raises `TaxError` for a line without VAT where others have it.
+    """
+    assessment = assess(lines, [rule for rule in rules if rule.kind == "vat"], minor_units)
+    shares = [
+        Decimal(0) if vat is None else round_money(line.net_amount * vat.rate, minor_units)
+        for line, vat in zip(lines, assessment.vat_of, strict=True)
+    ]
+    for tax in assessment.taxes:
+        alike = [
+            place
+            for place, vat in enumerate(assessment.vat_of)
+            if vat is not None and (vat.category, vat.rate) == (tax.terms.category, tax.terms.rate)
+        ]
+        largest = max(alike, key=lambda place: (abs(lines[place].net_amount), -place))
+        shares[largest] += tax.amount - sum((shares[place] for place in alike), Decimal(0))
+    return tuple(shares)
 
 
 def _levies(lines: Sequence[Taxable], rules: Sequence[TaxTerms], minor_units: int) -> list[Tax]:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from core.models import BillingPeriod, Contract, Counterparty, Organization
+from core.models import BillingPeriod, Contract, Counterparty, InvoiceDirection, Organization
 from invoicing.billing import Change
 from invoicing.compared import ComparisonResult
 from invoicing.comparison import compare, compare_all
@@ -41,8 +41,9 @@ from tests.factories import (
     InvoiceLineItemTypeFactory,
     ReceivedInvoiceHeaderFactory,
     ReceivedInvoiceLineItemFactory,
+    TaxRuleFactory,
 )
-from tests.invoicing.test_billing import load_scenario, november, written
+from tests.invoicing.test_billing import add_tariff, load_scenario, make_contract, november, written
 
 MATCHED, UNDERBILLED, OVERBILLED, UNCHECKED = (
     InvoiceComparisonStatus.MATCHED,
@@ -367,6 +368,69 @@ def test_tax_is_compared_with_tax_and_only_where_some_is_expected(contract: Cont
     taxed = compare(contract, period)
     assert (taxed.received, taxed.variance, taxed.warnings) == (Decimal("119.00"), Decimal("12.00"), ())
     assert taxed.split == Split(tax=Decimal("12.00"))
+
+
+def test_what_is_payable_is_expected_with_the_vat_of_its_period_and_billed_tax_is_split_from_price(
+    period: BillingPeriod, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """19 % of 500.00 are 95.00; 7 % held until the month before, and a levy is the sender's own line."""
+    contract = make_contract(direction=InvoiceDirection.PAYABLE)
+    sold = make_contract()
+    Contract.objects.filter(pk=sold.pk).update(organization=contract.organization)
+    for each in (contract, sold):
+        add_tariff(each, "500", "month", type_code="FIXED_FEE")
+    kept = {"organization": contract.organization}
+    TaxRuleFactory.create(**kept, tax_code="VAT", valid_from=date(2025, 11, 30))
+    TaxRuleFactory.create(**kept, tax_code="VAT", rate=Decimal("0.07"), valid_to=date(2025, 11, 29))
+    TaxRuleFactory.create(**kept, kind="levy", base="lines", rate=Decimal("0.05"))
+    TaxRuleFactory.create(tax_code="VAT", rate=Decimal("0.25"))  # of somebody else
+    assert {result.expected for result in draft_all(period).drafts} == {Change.CREATED}
+    assert {result.expected for result in draft_all(period).drafts} == {Change.UNCHANGED}
+    totals = dict(ExpectedInvoiceHeader.objects.values_list("contract", "total_amount"))
+    assert totals == {contract.pk: Decimal(595), sold.pk: Decimal(500)}
+
+    received = receive(contract, period, ("FIXED_FEE", "510"), total="637.50")
+    received.lines.update(tax_amount=Decimal("127.50"))
+    result = compare(contract, period)
+    assert (result.expected, result.received, result.warnings) == (Decimal("595.00"), Decimal("637.50"), ())
+    assert result.split == Split(price=Decimal("10.00"), tax=Decimal("32.50"))
+
+    # Where the other side states no tax at all, nothing is said of it.
+    received.lines.update(tax_amount=None)
+    ReceivedInvoiceHeader.objects.update(total_amount=510)
+    result = compare(contract, period)
+    assert (result.expected, result.received, result.split) == (
+        Decimal(500),
+        Decimal(510),
+        Split(price=Decimal("10.00")),
+    )
+    assert result.warnings == ("USD 95.00 of tax is expected and R-1 of 2025-12-05 states none: compared before tax",)
+    call_command("compare_invoices", "--period", "2025-11", "--dispute-note")
+    assert "comes to USD 510.00 before tax. By" in capsys.readouterr().out
+
+
+def test_that_own_sales_are_free_of_vat_says_nothing_of_what_others_bill(period: BillingPeriod) -> None:
+    contract = make_contract(direction=InvoiceDirection.PAYABLE)
+    add_tariff(contract, "500", "month", type_code="FIXED_FEE")
+    TaxRuleFactory.create(
+        organization=contract.organization, rate=0, vat_category="O", exemption_reason="Sold for resale."
+    )
+    (result,) = draft_all(period).drafts
+    assert (result.total, result.warnings) == (Decimal(500), ())
+    assert not ExpectedInvoiceLineItem.objects.exclude(tax_amount=None).exists()
+
+
+def test_a_line_that_no_rule_of_vat_names_leaves_the_expected_invoice_without_tax(period: BillingPeriod) -> None:
+    contract = make_contract(direction=InvoiceDirection.PAYABLE)
+    add_tariff(contract, "500", "month", type_code="FIXED_FEE")
+    TaxRuleFactory.create(
+        organization=contract.organization, invoice_line_item_type=InvoiceLineItemTypeFactory.create(code="ENERGY")
+    )
+    (result,) = draft_all(period).drafts
+    assert (result.total, result.warnings) == (
+        Decimal(500),
+        ("no tax is expected: no rule of VAT is in force for lines of type FIXED_FEE",),
+    )
 
 
 def test_a_note_about_an_invoice_with_tax_that_nobody_expected_says_so(

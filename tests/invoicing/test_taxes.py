@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from invoicing.errors import TaxError
-from invoicing.taxes import Taxable, TaxTerms, assess
+from invoicing.taxes import Taxable, TaxTerms, assess, vat_by_line
 
 
 def rule(
@@ -91,3 +91,14 @@ def test_a_levy_is_not_taxed_by_guess() -> None:
     levy = rule("levy", "0.05", base="lines", category="Z", code="LEVY")
     with pytest.raises(TaxError, match="levy LEVY is taxed as category Z, and no groups of lines are"):
         assess([line("1")], [rule("vat", "0.19"), levy], 2)
+
+
+def test_the_vat_of_the_lines_sums_to_that_of_the_document_and_levies_are_none_of_it() -> None:
+    fees = rule("vat", "0.07", line_type="FIXED_FEE", number=2)
+    lines = [line("0.13"), line("0.13"), line("0.14"), line("-0.20"), line("10.00", "FIXED_FEE")]
+    rules = [rule("vat", "0.19"), fees, rule("levy", "0.05", base="lines", number=3)]
+    shares = vat_by_line(lines, rules, 2)
+    # 0.02 + 0.02 + 0.03 - 0.04 = 0.03, and 19 % of 0.20 are 0.04: the cent goes to the largest.
+    assert list(map(str, shares)) == ["0.02", "0.02", "0.03", "-0.03", "0.70"]
+    assert sum(shares) == assess(lines, rules[:2], 2).added
+    assert vat_by_line(lines, rules[2:], 2) == (Decimal(0),) * 5
