@@ -8,6 +8,7 @@ processes: each step locks its contracts in order of their ids.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from core.contracts import contracts_in_force
+from core.errors import PeriodError
 from core.models import BillingPeriod, Contract, InvoiceDirection
 from core.money import show
 from core.periods import periods_ending_with
@@ -142,8 +144,12 @@ def close_month(
     With `jobs` above one, as many processes share the chunks, where there are several: a process takes longer to begin
     than a chunk to close. Energy that is not known keeps a contract open, unless somebody accepts that; what was
     accepted once stays accepted. Raises `CoreError` where the contract named does not exist or is not in force,
-    `NotFoundError` where a vocabulary is not loaded.
+    `NotFoundError` where a vocabulary is not loaded, `PeriodError` where the month has not ended.
     """
+    if billing_period.end_date >= timezone.localdate():
+        raise PeriodError(
+            f"{billing_period.name} has not ended: it can be closed from {billing_period.end_date + timedelta(1)} on"
+        )
     due = contracts_in_force(days_of(billing_period), contract_id)
     numbers = list(due.order_by("pk").values_list("pk", flat=True))
     if not dry_run:

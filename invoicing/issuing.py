@@ -25,6 +25,7 @@ from invoicing.models import (
     InvoiceStatusChange,
     InvoiceTax,
 )
+from invoicing.notices import withdraw
 from invoicing.payment import PaymentTerms, due_on, late_interest
 from invoicing.tariffs.calendar import HolidayCalendar
 from invoicing.tax_rules import rules_on
@@ -64,6 +65,7 @@ def verify(invoice_id: int, *, by: str, on: date) -> Deed:
         invoice.total_amount = net + assessment.added
         invoice.status = InvoiceStatus.VERIFIED
         invoice.save(update_fields=["total_amount", "status"])
+        withdraw(invoice)
         return deed_of(invoice, Step.VERIFIED)
 
 
@@ -123,6 +125,7 @@ def pay(invoice_id: int, *, by: str, on: date) -> Deed:
         expect(invoice, InvoiceStatus.SENT, InvoiceStatus.DISPUTED)
         invoice.status = InvoiceStatus.PAID
         invoice.save(update_fields=["status"])
+        withdraw(invoice)
         return deed_of(invoice, Step.PAID)
 
 

@@ -1,4 +1,7 @@
-"""Notices about invoices: one is ready to be verified, due soon, or overdue. Each is written once."""
+"""Notices about invoices: one is ready to be verified, due soon, or overdue.
+
+Each is written once, and taken back where what it asks for was done before it was mailed.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -65,6 +68,18 @@ def remind_of_payments(today: date, days_ahead: int) -> int:
             }
             written += _write(kind, said)
     return written
+
+
+def withdraw(invoice: InvoiceHeader) -> int:
+    """Takes back the notices of an invoice that were not mailed yet; returns how many."""
+    with transaction.atomic():
+        # Whoever mails one of them meanwhile is waited for, and has then left a row that keeps it.
+        notices = Notification.objects.filter(invoice_notice__invoice_header=invoice)
+        numbers = list(notices.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        unsent = list(Notification.objects.filter(pk__in=numbers, mail=None).values_list("pk", flat=True))
+        InvoiceNotice.objects.filter(pk__in=unsent).delete()
+        Notification.objects.filter(pk__in=unsent).delete()
+    return len(unsent)
 
 
 def _write(kind: NoticeKind, said: Mapping[Invoice, str]) -> int:

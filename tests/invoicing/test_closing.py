@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from core.errors import PeriodError
 from core.models import BillingPeriod, Clause, Contract, InvoiceDirection, Notification, RuleOutput
 from core.periods import parse_period, periods_ending_with
 from database.scratch import Database
@@ -32,6 +34,7 @@ from invoicing.models import (
 )
 from metering.models import Meter, MeterAggregate, PeriodType
 from tests.factories import (
+    BillingPeriodFactory,
     ClauseCategoryFactory,
     ClauseFactory,
     ClauseTariffFactory,
@@ -411,3 +414,10 @@ def test_a_run_that_is_killed_is_finished_by_the_next_as_if_nothing_had_happened
         assert outcome() == expected
         close_month(fleet)
         assert outcome() == expected
+
+
+def test_a_month_that_has_not_ended_is_not_closed() -> None:
+    today = timezone.localdate()
+    running = BillingPeriodFactory.create(name="running", start_date=today.replace(day=1), end_date=today)
+    with pytest.raises(PeriodError, match=f"running has not ended: it can be closed from {today + timedelta(1)} on"):
+        close_month(running)

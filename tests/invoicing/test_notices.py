@@ -6,13 +6,16 @@ from threading import Barrier, Thread
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from core.models import Currency, Notification
+from core.models import Currency, Notification, NotificationMail
 from invoicing.errors import NotFoundError
+from invoicing.issuing import pay, reopen, verify
 from invoicing.models import InvoiceHeader, InvoiceNotice, InvoiceStatus, NoticeKind, ReceivedInvoiceHeader
 from invoicing.notices import announce_drafts, remind_of_payments
 from tests.factories import InvoiceHeaderFactory, NotificationTypeFactory, ReceivedInvoiceHeaderFactory
+from tests.invoicing.test_issuing import issued, make_contract, make_draft
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_server]
 
@@ -71,6 +74,32 @@ def test_payments_are_reminded_of_before_and_after_they_are_due() -> None:
 def test_nobody_is_reminded_of_a_draft() -> None:
     draft(due_date=TODAY)
     assert remind_of_payments(TODAY, 7) == 0
+
+
+def test_what_was_done_before_it_was_mailed_is_not_asked_for_any_more() -> None:
+    done, told = (make_draft(make_contract(), "100", "0.50") for _ in range(2))
+    assert announce_drafts([done, told]) == 2
+    NotificationMail.objects.create(
+        notification=Notification.objects.get(invoice_notice__invoice_header=told),
+        recipients=["bea@example.com"],
+        attempts=1,
+        claimed_at=timezone.now(),
+    )
+    for invoice in (done, told):
+        verify(invoice.pk, by="Bea", on=TODAY)
+    assert [notice.invoice_header for notice in InvoiceNotice.objects.all()] == [told]
+    assert Notification.objects.count() == 1
+    # What is a draft again waits again.
+    reopen(done.pk, by="Bea", reason="a reading came late")
+    done.refresh_from_db()
+    assert announce_drafts([done, told]) == 1
+
+
+def test_what_is_paid_is_reminded_of_no_more() -> None:
+    invoice = issued(make_contract(), "100", "0.50")
+    assert remind_of_payments(date(2027, 1, 1), 7) == 1
+    pay(invoice.pk, by="Bea", on=TODAY)
+    assert kinds() == []
 
 
 def test_without_its_vocabulary_nothing_is_written() -> None:
