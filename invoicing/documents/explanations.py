@@ -14,6 +14,16 @@ _SHOWN_DECIMALS = 8
 _SECONDS = {"up", "down", "excused_up", "excused_down", "unknown", "available", "counted"}
 _SHARES = {"measured", "guaranteed", "lowest", "highest"}
 _AMOUNTS = {"amount", "uncapped", "cap", "left", "rate", "capped"}
+# What a key says of its unit, the longer ending first; a price per kWh is none.
+_UNITS = {
+    "_percent_per_year": "% a year",
+    "_percent": "%",
+    "_wm2": "W/m²",
+    "_kwh": "kWh",
+    "_kwp": "kWp",
+    "_hours": "h",
+    "_days": "days",
+}
 _NOT_SHOWN = {"step", "formula", "currency", "clause"}
 # What a step gives, after what it takes: the database keeps the keys of an object in no order of meaning.
 _RESULTS = (
@@ -101,7 +111,8 @@ def _values(of: Mapping[str, object], currency: str) -> Iterator[tuple[str, str]
         value = of[key]
         if value in (None, "", [], {}):
             continue
-        label = key.replace("_", " ").capitalize()
+        unit = next((ending for ending in _UNITS if key.endswith(ending) and not key.endswith(f"_per{ending}")), "")
+        label = key.removesuffix(unit).replace("_", " ").capitalize()
         if isinstance(value, Mapping) and "rounded" not in value:
             yield from ((f"{label}: {inner}", text) for inner, text in _values(value, currency))
         elif isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
@@ -111,7 +122,7 @@ def _values(of: Mapping[str, object], currency: str) -> Iterator[tuple[str, str]
                     ", ".join(f"{inner.lower()} {text}" for inner, text in _entry(entry, currency)),
                 )
         else:
-            yield label, _value(key, value, currency)
+            yield label, f"{_value(key, value, currency)} {_UNITS.get(unit, '')}".rstrip()
 
 
 def _entry(entry: object, currency: str) -> Iterator[tuple[str, str]]:

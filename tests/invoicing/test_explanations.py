@@ -73,8 +73,8 @@ def test_excused_intervals_are_in_local_time_and_the_evidence_comes_last() -> No
 
 
 def test_a_verdict_without_steps_shows_its_numbers() -> None:
-    (step,) = verdict_steps({"threshold_percent": 95, "note": None}, "USD", PHOENIX)
-    assert step.values == (("Threshold percent", "95"),)
+    (step,) = verdict_steps({"threshold_percent": 95, "irradiance_wm2": 100, "note": None}, "USD", PHOENIX)
+    assert step.values == (("Threshold", "95 %"), ("Irradiance", "100 W/m²"))
 
 
 def test_a_tariff_shows_its_parameters_with_what_is_in_them() -> None:
