@@ -53,7 +53,7 @@ class Bounds:
 def by_amount(base: Decimal, amount: Decimal, year: int, bounds: Bounds) -> Rate:
     """`P_n = P_0 + (n - 1)·a`."""
     value, bit = bounds.hold(Fraction(base) + (year - 1) * Fraction(amount))
-    return Rate(value, _said(f"{base} and {year - 1} times {amount}", bit, value))
+    return Rate(value, _said(f"{_plain(base)} and {year - 1} times {_plain(amount)}", bit, value))
 
 
 def by_percent(base: Decimal, percent: Decimal, year: int, growth: Growth, bounds: Bounds) -> Rate:
@@ -61,7 +61,9 @@ def by_percent(base: Decimal, percent: Decimal, year: int, growth: Growth, bound
     share = Fraction(percent) / 100
     factor = (1 + share) ** (year - 1) if growth is Growth.COMPOUND else 1 + share * (year - 1)
     value, bit = bounds.hold(Fraction(base) * factor)
-    return Rate(value, _said(f"{base}, {growth} growth of {percent} % over {year - 1} years", bit, value))
+    return Rate(
+        value, _said(f"{_plain(base)}, {growth} growth of {_plain(percent)} % over {year - 1} years", bit, value)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,11 @@ def by_index(base: Decimal, terms: Indexation, month: date, published: Mapping[d
     that it is provisional.
     """
     wanted = months_before(month, terms.lag_months)
-    value, source, is_provisional = terms.base_value, f"its base value {terms.base_value}", True
+    value, source, is_provisional = terms.base_value, f"its base value {_plain(terms.base_value)}", True
     if wanted in published:
-        value, source, is_provisional = published[wanted], f"{published[wanted]} of {wanted:%Y-%m}", False
+        value, source, is_provisional = published[wanted], f"{_plain(published[wanted])} of {wanted:%Y-%m}", False
     elif earlier := [each for each in published if each < wanted]:
-        value, source = published[max(earlier)], f"{published[max(earlier)]} of {max(earlier):%Y-%m}"
+        value, source = published[max(earlier)], f"{_plain(published[max(earlier)])} of {max(earlier):%Y-%m}"
     factor = Fraction(terms.fixed_share) + Fraction(terms.index_share) * Fraction(value) / Fraction(terms.base_value)
     limits = (
         (terms.floor_percent, "floor", max),
@@ -111,9 +113,9 @@ def by_index(base: Decimal, terms: Indexation, month: date, published: Mapping[d
         if percent is not None:
             bound = 1 + Fraction(percent) / 100
             if choose(factor, bound) != factor:
-                factor, held = bound, f"{name} of {percent} %"
+                factor, held = bound, f"{name} of {_plain(percent)} %"
     rate, bit = bounds.hold(Fraction(base) * factor)
-    note = f"{base} by {terms.index} {source} against {terms.base_value}"
+    note = f"{_plain(base)} by {terms.index} {source} against {_plain(terms.base_value)}"
     if is_provisional:
         note += f", provisional until that of {wanted:%Y-%m} is published"
     return Rate(rate, _said(note, bit or held, rate), is_provisional)
@@ -135,4 +137,9 @@ def newest(publications: Iterable[tuple[date, date, Decimal]], as_of: date) -> d
 
 
 def _said(how: str, bit: str, value: Decimal) -> str:
-    return f"{value.normalize():f}: {how}" + (f", held by the {bit}" if bit else "")
+    return f"{_plain(value)}: {how}" + (f", held by the {bit}" if bit else "")
+
+
+def _plain(number: Decimal) -> str:
+    """The number without the zeros that the database keeps behind its last digit."""
+    return f"{number.normalize():f}"

@@ -51,9 +51,9 @@ def test_a_percentage_grows_by_contract_year(growth: Growth, year: int, rate: st
 
 def test_a_fixed_amount_is_added_each_year_until_the_ceiling() -> None:
     bounds = Bounds(ceiling=Decimal("0.12"))
-    rates = [by_amount(Decimal("0.10"), Decimal("0.005"), year, bounds) for year in (1, 5, 6)]
+    rates = [by_amount(Decimal("0.1000000000"), Decimal("0.005"), year, bounds) for year in (1, 5, 6)]
     assert [rate.value for rate in rates] == [Decimal("0.10"), Decimal("0.12"), Decimal("0.12")]
-    assert rates[2].note == "0.12: 0.10 and 5 times 0.005, held by the ceiling"
+    assert rates[2].note == "0.12: 0.1 and 5 times 0.005, held by the ceiling"
 
 
 def test_contract_years_are_counted_from_one_anchor() -> None:
@@ -95,7 +95,7 @@ def test_weights_move_only_their_share() -> None:
     indexation = Indexation("CPI", Decimal(300), 2, Decimal("0.8"), Decimal("0.2"))
     rate = by_index(Decimal("0.10"), indexation, date(2026, 12, 1), CPI, FREE)
     assert rate.value == Decimal("0.102")
-    assert rate.note == "0.102: 0.10 by CPI 330 of 2026-10 against 300"
+    assert rate.note == "0.102: 0.1 by CPI 330 of 2026-10 against 300"
     assert not rate.is_provisional
 
 
