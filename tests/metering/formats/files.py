@@ -92,7 +92,7 @@ def zipped(**members: bytes) -> bytes:
 
 
 def gzipped(content: bytes) -> bytes:
-    return gzip.compress(content)
+    return gzip.compress(content, mtime=0)
 
 
 def workbook(
