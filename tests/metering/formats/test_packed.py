@@ -70,6 +70,7 @@ def test_a_file_that_is_packed_twice_is_refused() -> None:
         zipped(meter=GOOD).replace(b"meter.csv", b"wrong.csv", 1),
         b"PK\x03\x04",
     ],
+    ids=["without its end", "another checksum", "head alone", "half an archive", "another name inside", "mark alone"],
 )
 def test_a_damaged_archive_is_refused(damaged: bytes) -> None:
     with pytest.raises(BadFile, match="damaged"):
